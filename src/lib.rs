@@ -1,0 +1,23 @@
+//! ringstat: a StatsD aggregation daemon for Linux.
+//!
+//! The modules stand in the order in which data flows through them; ARCHITECTURE.md has the map
+//! and the invariants, `tests/architecture.rs` keeps the directions.
+
+pub mod transport;
+
+#[allow(unsafe_code)]
+pub mod kernel;
+
+pub mod protocol;
+
+pub mod metric;
+
+pub mod snapshot;
+
+pub mod naming;
+
+pub mod format;
+
+pub mod sink;
+
+pub mod telemetry;

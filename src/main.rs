@@ -1,0 +1,3 @@
+//! The `ringstat` command.
+
+fn main() {}
