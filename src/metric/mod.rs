@@ -1,1 +1,33 @@
-//! metric
+//! What samples add up to: the five metric types, each an aggregate of one interval with a verb
+//! to record and a verb to merge, and the table that keeps them by series.
+//!
+//! Pure: no I/O, no clock, no log, no dialect.
+
+#![forbid(unsafe_code)]
+
+mod column;
+mod counter;
+mod gauge;
+mod key_value;
+mod name;
+mod names;
+mod refusal;
+mod rules;
+mod samples;
+mod set;
+mod sketch;
+mod table;
+mod timer;
+
+pub use column::{Aggregate, Column};
+pub use counter::Counter;
+pub use gauge::Gauge;
+pub use key_value::{KeyValueSample, KeyValues};
+pub use name::{NAME_BYTES_MAX, SEGMENT_BYTES_MAX, SPELLING_BYTES_MAX};
+pub use refusal::{Refusal, Refusals};
+pub use rules::{InputRules, Limits, SafeNames};
+pub use samples::{MetricType, Number, SampleRate, Samples, Values};
+pub use set::{Set, SetHash};
+pub use sketch::{RELATIVE_ERROR, Sketch};
+pub use table::{Birth, Interval, SlotId, Table, TableCounts};
+pub use timer::{TimerCount, TimerValue, Timers};

@@ -1,0 +1,47 @@
+//! What a table needs to know of a dialect, as plain rules, and the limits that bound it.
+
+/// How names are made safe for the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SafeNames {
+    /// Runs of white space become `_`, `/` becomes `-`, and only `[A-Za-z0-9_.;=-]` stays.
+    Graphite,
+    /// `/` becomes `_`, and only `[A-Za-z0-9_.-]` stays; white space goes.
+    Strict,
+    /// Runs of white space become `_`; control bytes, `|` and non-ASCII go, all else stays.
+    Printable,
+}
+
+/// The rules of input that a dialect sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputRules {
+    /// How names are made safe.
+    pub safe_names: SafeNames,
+    /// Whether the tags of the `#` field are part of the series' name; otherwise they are dropped
+    /// before the series is looked up.
+    pub keep_tags: bool,
+    /// Whether a gauge's sign moves its level; otherwise a signed number sets it like any other.
+    pub sign_moves_gauge: bool,
+    /// Whether a timer keeps the weight of each value, so that all its statistics can be weighed.
+    pub weighted_timers: bool,
+}
+
+/// What bounds one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Spellings of names, all types together.
+    pub max_series: usize,
+    /// Timer values kept one by one, and bins of sketches, and key-values: so many of each.
+    pub max_timer_values: usize,
+    /// Members of one set that are kept one by one.
+    pub max_set_values: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_series: 1_000_000,
+            max_timer_values: 4_000_000,
+            max_set_values: 4_096,
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! One shard's table: every series it has seen, with its aggregate of the current interval.
+//! Hot path: recording into a known series neither allocates nor locks.
+//!
+//! Names stay across intervals, aggregates do not: at a flush the interval is moved out by value
+//! and an empty one moves in, whatever the number of series.
+
+use super::column::Column;
+use super::counter::Counter;
+use super::gauge::Gauge;
+use super::key_value::{KeyValueSample, KeyValues};
+use super::name::make_safe;
+use super::names::{Found, Names};
+use super::refusal::Refusal;
+use super::rules::{InputRules, Limits};
+use super::samples::{MetricType, Number, Samples, Values};
+use super::set::{Set, SetHash};
+use super::timer::{TimerValue, Timers};
+
+/// One series of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SlotId {
+    /// The type of the series.
+    pub metric_type: MetricType,
+    /// Its slot among the series of that type.
+    pub slot: u32,
+}
+
+/// A series that came into being, and the name under which it is flushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// Its slot.
+    pub id: SlotId,
+    /// Its name, made safe, tags included.
+    pub name: Box<[u8]>,
+}
+
+/// All that a table took in during one interval.
+#[derive(Debug, Default)]
+pub struct Interval {
+    /// Series that were forgotten. Their slots may have been given to newborn ones.
+    pub forgotten: Vec<SlotId>,
+    /// Series that are new.
+    pub births: Vec<Birth>,
+    /// Counters by slot.
+    pub counters: Column<Counter>,
+    /// Gauges by slot.
+    pub gauges: Column<Gauge>,
+    /// Timers by slot.
+    pub timers: Timers,
+    /// Sets by slot.
+    pub sets: Column<Set>,
+    /// Sets that turned into estimates.
+    pub sets_estimated: u64,
+    /// Key-values in order of arrival.
+    pub key_values: KeyValues,
+}
+
+impl Interval {
+    /// Makes it empty again, and keeps the memory.
+    pub fn reset(&mut self) {
+        self.forgotten.clear();
+        self.births.clear();
+        self.counters.reset();
+        self.gauges.reset();
+        self.timers.reset();
+        self.sets.reset();
+        self.sets_estimated = 0;
+        self.key_values.reset();
+    }
+
+    fn is_touched(&self, id: SlotId) -> bool {
+        match id.metric_type {
+            MetricType::Counter => self.counters.is_touched(id.slot),
+            MetricType::Gauge => self.gauges.is_touched(id.slot),
+            MetricType::Timer => self.timers.counts.is_touched(id.slot),
+            MetricType::Set => self.sets.is_touched(id.slot),
+            MetricType::KeyValue => self.key_values.counts.is_touched(id.slot),
+        }
+    }
+}
+
+/// How full a table is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableCounts {
+    /// Spellings that are remembered: what `max_series` bounds.
+    pub spellings: usize,
+    /// Series by type, in the order of [`MetricType::ALL`].
+    pub series: [usize; MetricType::ALL.len()],
+}
+
+/// One shard's table.
+#[derive(Debug)]
+pub struct Table {
+    rules: InputRules,
+    limits: Limits,
+    set_hash: SetHash,
+    names: [Names; MetricType::ALL.len()],
+    interval: Interval,
+    /// Series that may be forgotten when room is needed: the longest silent one last.
+    silent: Vec<SlotId>,
+    stamp: u64,
+    safe_name: Vec<u8>,
+}
+
+impl Table {
+    /// An empty table. All tables that are merged share the hash of sets.
+    pub fn new(rules: InputRules, limits: Limits, set_hash: SetHash) -> Table {
+        Table {
+            rules,
+            limits,
+            set_hash,
+            names: Default::default(),
+            interval: Interval::default(),
+            silent: Vec::new(),
+            stamp: 0,
+            safe_name: Vec::new(),
+        }
+    }
+
+    /// Stamps what follows. Gauges of several shards are merged by these stamps, so they come
+    /// from one clock and do not run backwards.
+    pub fn start_batch(&mut self, stamp: u64) {
+        self.stamp = stamp;
+    }
+
+    /// Records the samples of one link.
+    ///
+    /// # Errors
+    /// Why none of them was taken.
+    #[inline]
+    pub fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
+        let metric_type = samples.metric_type();
+        if metric_type == MetricType::KeyValue
+            && self.interval.key_values.log.len() + samples.count() > self.limits.max_timer_values
+        {
+            return Err(Refusal::ValueLimit);
+        }
+        let tags = if self.rules.keep_tags {
+            samples.tags
+        } else {
+            b""
+        };
+        let found = self.names[metric_type as usize].find(samples.name, tags);
+        let slot = match found.slot {
+            Some(slot) => slot,
+            None => self.intern(metric_type, &found, samples.name, tags)?,
+        };
+        self.add(slot, samples);
+        Ok(())
+    }
+
+    #[inline]
+    fn add(&mut self, slot: u32, samples: &Samples<'_>) {
+        let interval = &mut self.interval;
+        match samples.values {
+            Values::Counter(values) => {
+                let counter = interval.counters.open(slot);
+                let weight = samples.rate.weight();
+                for number in values {
+                    counter.record(number.value, weight);
+                }
+            }
+            Values::Timer(values) => {
+                let weight = samples.rate.weight();
+                for number in values {
+                    let value = number.value;
+                    interval.timers.record(
+                        TimerValue { slot, value },
+                        weight,
+                        self.rules.weighted_timers,
+                        self.limits.max_timer_values,
+                    );
+                }
+            }
+            Values::Gauge(values) => {
+                let gauge = interval.gauges.open(slot);
+                for &Number { value, signed } in values {
+                    if signed && self.rules.sign_moves_gauge {
+                        gauge.move_by(value);
+                    } else {
+                        gauge.set(value, self.stamp);
+                    }
+                }
+            }
+            Values::Set(member) => {
+                let set = interval.sets.open(slot);
+                if set.record(member, &self.set_hash, self.limits.max_set_values) {
+                    interval.sets_estimated += 1;
+                }
+            }
+            Values::KeyValue {
+                values,
+                time_unix_s,
+            } => {
+                for number in values {
+                    interval.key_values.record(KeyValueSample {
+                        slot,
+                        value: number.value,
+                        time_unix_s,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Makes a slot for a spelling that is new.
+    #[cold]
+    #[inline(never)]
+    fn intern(
+        &mut self,
+        metric_type: MetricType,
+        found: &Found,
+        name: &[u8],
+        tags: &[u8],
+    ) -> Result<u32, Refusal> {
+        self.safe_name.clear();
+        make_safe(&self.rules, name, tags, &mut self.safe_name)?;
+        if !self.make_room(metric_type) {
+            return Err(Refusal::SeriesLimit);
+        }
+        let (slot, is_new) =
+            self.names[metric_type as usize].insert(found, name, tags, &self.safe_name);
+        if is_new {
+            self.interval.births.push(Birth {
+                id: SlotId { metric_type, slot },
+                name: self.safe_name.as_slice().into(),
+            });
+        }
+        Ok(slot)
+    }
+
+    /// Forgets the longest silent series until a spelling fits. False if all are live.
+    fn make_room(&mut self, metric_type: MetricType) -> bool {
+        while self.spelling_count() >= self.limits.max_series {
+            let Some(id) = self.silent.pop() else {
+                return false;
+            };
+            self.forget(id);
+        }
+        self.names[metric_type as usize].has_room()
+    }
+
+    fn spelling_count(&self) -> usize {
+        self.names.iter().map(Names::len).sum()
+    }
+
+    /// Forgets a series unless it got samples in this interval.
+    pub fn forget(&mut self, id: SlotId) {
+        if !self.interval.is_touched(id) && self.names[id.metric_type as usize].forget(id.slot) {
+            self.interval.forgotten.push(id);
+        }
+    }
+
+    /// Replaces the series that may make room for new ones, the longest silent one last. They are
+    /// named by whoever saw all intervals that were handed over.
+    pub fn set_silent(&mut self, silent: Vec<SlotId>) {
+        self.silent = silent;
+    }
+
+    /// Moves the interval out and an empty one in.
+    pub fn hand_over(&mut self, empty: Interval) -> Interval {
+        let ended = std::mem::replace(&mut self.interval, empty);
+        // Until a newer list comes, whoever was silent in the ended interval too may make room.
+        self.silent.retain(|&id| !ended.is_touched(id));
+        ended
+    }
+
+    /// How full it is.
+    pub fn counts(&self) -> TableCounts {
+        TableCounts {
+            spellings: self.spelling_count(),
+            series: MetricType::ALL.map(|kind| self.names[kind as usize].series_count()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{SafeNames, SampleRate};
+
+    fn table(max_series: usize) -> Table {
+        let rules = InputRules {
+            safe_names: SafeNames::Graphite,
+            keep_tags: true,
+            sign_moves_gauge: true,
+            weighted_timers: false,
+        };
+        let limits = Limits {
+            max_series,
+            max_timer_values: 4,
+            max_set_values: 4,
+        };
+        Table::new(rules, limits, SetHash::new())
+    }
+
+    fn count(table: &mut Table, name: &str) -> Result<(), Refusal> {
+        let one = [Number {
+            value: 1.0,
+            signed: false,
+        }];
+        table.record(&Samples {
+            name: name.as_bytes(),
+            tags: b"",
+            rate: SampleRate::ALL,
+            values: Values::Counter(&one),
+        })
+    }
+
+    fn counter(slot: u32) -> SlotId {
+        SlotId {
+            metric_type: MetricType::Counter,
+            slot,
+        }
+    }
+
+    #[test]
+    fn a_full_table_refuses_new_names_only_while_all_are_live() {
+        let mut table = table(2);
+        assert_eq!(count(&mut table, "a"), Ok(()));
+        assert_eq!(count(&mut table, "b"), Ok(()));
+        assert_eq!(count(&mut table, "c"), Err(Refusal::SeriesLimit));
+        table.hand_over(Interval::default());
+        assert_eq!(count(&mut table, "b"), Ok(()));
+        // b has spoken since the list was made, so a goes although b was silent longer.
+        table.set_silent(vec![counter(0), counter(1)]);
+        assert_eq!(count(&mut table, "c"), Ok(()));
+        assert_eq!(count(&mut table, "d"), Err(Refusal::SeriesLimit));
+        assert_eq!(count(&mut table, "b"), Ok(()));
+        let interval = table.hand_over(Interval::default());
+        assert_eq!(interval.forgotten, [counter(0)]);
+        assert_eq!(&*interval.births[0].name, b"c");
+        assert_eq!(interval.births[0].id, counter(0), "the slot is used again");
+    }
+
+    #[test]
+    fn the_list_of_silent_series_outlives_a_flush_but_not_for_those_that_spoke() {
+        let mut table = table(2);
+        assert_eq!(count(&mut table, "a"), Ok(()));
+        assert_eq!(count(&mut table, "b"), Ok(()));
+        table.hand_over(Interval::default());
+        table.set_silent(vec![counter(0), counter(1)]);
+        assert_eq!(count(&mut table, "b"), Ok(()));
+        table.hand_over(Interval::default());
+        assert_eq!(count(&mut table, "c"), Ok(()), "a makes room");
+        assert_eq!(count(&mut table, "d"), Err(Refusal::SeriesLimit));
+    }
+
+    #[test]
+    fn every_spelling_counts_against_the_limit() {
+        let mut table = table(2);
+        assert_eq!(count(&mut table, "a b"), Ok(()));
+        assert_eq!(count(&mut table, "a_b"), Ok(()));
+        assert_eq!(count(&mut table, "a  b"), Err(Refusal::SeriesLimit));
+        let counts = table.counts();
+        assert_eq!((counts.spellings, counts.series[0]), (2, 1));
+    }
+
+    #[test]
+    fn a_series_that_speaks_is_not_forgotten() {
+        let mut table = table(2);
+        assert_eq!(count(&mut table, "a"), Ok(()));
+        table.forget(counter(0));
+        table.forget(counter(77));
+        let interval = table.hand_over(Interval::default());
+        assert_eq!(interval.forgotten, []);
+        table.forget(counter(0));
+        assert_eq!(table.counts().spellings, 0);
+    }
+
+    #[test]
+    fn key_values_beyond_the_limit_are_refused_whole() {
+        let mut table = table(9);
+        let numbers = [Number {
+            value: 1.0,
+            signed: false,
+        }; 3];
+        let samples = Samples {
+            name: b"k",
+            tags: b"",
+            rate: SampleRate::ALL,
+            values: Values::KeyValue {
+                values: &numbers,
+                time_unix_s: None,
+            },
+        };
+        assert_eq!(table.record(&samples), Ok(()));
+        assert_eq!(table.record(&samples), Err(Refusal::ValueLimit));
+        assert_eq!(table.hand_over(Interval::default()).key_values.log.len(), 3);
+    }
+}

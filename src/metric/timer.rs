@@ -1,0 +1,141 @@
+//! Timers keep every value of an interval in one log for all series; when the log is full the
+//! newest part of it is folded into sketches, so that memory stays bounded and reception goes on.
+
+use std::collections::HashMap;
+
+use super::column::{Aggregate, Column};
+use super::sketch::Sketch;
+
+/// One value of a timer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimerValue {
+    /// The slot of its series.
+    pub slot: u32,
+    /// The value.
+    pub value: f64,
+}
+
+/// What is counted for each timer, whether its values are kept or folded.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TimerCount {
+    /// How many values were received.
+    pub received: u64,
+    /// The sum of their weights: how many samples the clients took.
+    pub weight: f64,
+}
+
+impl TimerCount {
+    /// Adds what another shard counted.
+    pub fn merge(&mut self, other: &TimerCount) {
+        self.received += other.received;
+        self.weight += other.weight;
+    }
+}
+
+impl Aggregate for TimerCount {
+    fn is_touched(&self) -> bool {
+        self.received > 0
+    }
+}
+
+/// How many values are folded at a time: some milliseconds of work, and no more.
+const FOLD_VALUES: usize = 65_536;
+
+/// The timers of one interval.
+#[derive(Clone, Debug, Default)]
+pub struct Timers {
+    /// The counts by slot.
+    pub counts: Column<TimerCount>,
+    /// The values, in order of arrival.
+    pub log: Vec<TimerValue>,
+    /// The weight of each value of the log; empty unless timers are weighted.
+    pub weights: Vec<f64>,
+    /// What was folded, by slot.
+    pub folded: HashMap<u32, Sketch>,
+    bin_count: usize,
+    /// Values that went to the nearest bin, because as many bins as allowed were in use.
+    pub coarse_count: u64,
+}
+
+impl Timers {
+    /// Adds one value that stands for `weight` samples. Keeps `max_values` values at most.
+    #[inline]
+    pub fn record(&mut self, sample: TimerValue, weight: f64, weighted: bool, max_values: usize) {
+        let count = self.counts.open(sample.slot);
+        count.received += 1;
+        count.weight += weight;
+        if self.log.len() >= max_values {
+            self.fold(max_values);
+        }
+        self.log.push(sample);
+        if weighted {
+            self.weights.push(weight);
+        }
+    }
+
+    /// Folds the newest values into sketches. A series with values in both places is a sketch
+    /// when the interval ends.
+    #[cold]
+    fn fold(&mut self, max_bins: usize) {
+        let start = self.log.len() - self.log.len().min(FOLD_VALUES);
+        for (index, sample) in self.log[start..].iter().enumerate() {
+            let weight = self.weights.get(start + index).copied().unwrap_or(1.0);
+            let may_grow = self.bin_count < max_bins;
+            let sketch = self.folded.entry(sample.slot).or_default();
+            if sketch.record(sample.value, weight, may_grow) {
+                self.bin_count += 1;
+            } else if !may_grow {
+                self.coarse_count += 1;
+            }
+        }
+        self.log.truncate(start);
+        self.weights.truncate(start);
+    }
+
+    /// Forgets the values, and keeps the memory.
+    pub fn reset(&mut self) {
+        self.counts.reset();
+        self.log.clear();
+        self.weights.clear();
+        self.folded.clear();
+        self.bin_count = 0;
+        self.coarse_count = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn past_the_limit_values_are_folded_and_none_is_lost() {
+        let mut timers = Timers::default();
+        for step in 0..100u32 {
+            let sample = TimerValue {
+                slot: step % 3,
+                value: f64::from(step),
+            };
+            timers.record(sample, 1.0, false, 16);
+            assert!(timers.log.len() <= 16);
+        }
+        let folded: u64 = timers.folded.values().map(|sketch| sketch.count).sum();
+        assert_eq!(folded + timers.log.len() as u64, 100);
+        assert_eq!(timers.counts.get(0).map(|count| count.received), Some(34));
+    }
+
+    #[test]
+    fn the_bins_of_all_sketches_are_bounded() {
+        let mut timers = Timers::default();
+        for step in 0..10_000u32 {
+            let value = 1.1f64.powi((step % 1000) as i32);
+            let sample = TimerValue {
+                slot: step % 7,
+                value,
+            };
+            timers.record(sample, 1.0, false, 100);
+        }
+        let bins: usize = timers.folded.values().map(Sketch::bin_count).sum();
+        assert!(bins <= 100 + 7, "{bins} bins");
+        assert!(timers.coarse_count > 0);
+    }
+}
