@@ -1,1 +1,15 @@
-//! protocol
+//! From the bytes of a datagram to samples, in place. The grammar is the one of README's section
+//! on formats: one for all dialects.
+//!
+//! Pure: no I/O, no clock, no log. Hot path: no allocation for a link of up to 16 values, and no
+//! input panics.
+
+#![forbid(unsafe_code)]
+
+mod line;
+mod lines;
+mod number;
+
+pub use line::Record;
+pub use lines::{LineCounts, read};
+pub use number::parse_number;
