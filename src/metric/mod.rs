@@ -29,5 +29,5 @@ pub use rules::{InputRules, Limits, SafeNames};
 pub use samples::{MetricType, Number, SampleRate, Samples, Values};
 pub use set::{Set, SetHash};
 pub use sketch::{RELATIVE_ERROR, Sketch};
-pub use table::{Birth, Interval, SlotId, Table, TableCounts};
+pub use table::{Birth, Interval, Silence, SlotId, Table, TableCounts};
 pub use timer::{TimerCount, TimerValue, Timers};

@@ -68,7 +68,9 @@ impl SampleRate {
 
     /// None unless 0 < rate <= 1.
     pub fn new(rate: f64) -> Option<SampleRate> {
-        (rate >= f64::MIN_POSITIVE && rate <= 1.0).then_some(SampleRate(rate))
+        (f64::MIN_POSITIVE..=1.0)
+            .contains(&rate)
+            .then_some(SampleRate(rate))
     }
 
     /// How many samples each sample received stands for: 1/rate.

@@ -79,6 +79,15 @@ impl Interval {
     }
 }
 
+/// What a table may forget, said by whoever saw all the intervals that it handed over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Silence {
+    /// Silent for so long that they shall go now.
+    pub forget: Vec<SlotId>,
+    /// Silent, the longest silent last: they may go when room is needed.
+    pub silent: Vec<SlotId>,
+}
+
 /// How full a table is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableCounts {
@@ -96,8 +105,7 @@ pub struct Table {
     set_hash: SetHash,
     names: [Names; MetricType::ALL.len()],
     interval: Interval,
-    /// Series that may be forgotten when room is needed: the longest silent one last.
-    silent: Vec<SlotId>,
+    silence: Silence,
     stamp: u64,
     safe_name: Vec<u8>,
 }
@@ -111,7 +119,7 @@ impl Table {
             set_hash,
             names: Default::default(),
             interval: Interval::default(),
-            silent: Vec::new(),
+            silence: Silence::default(),
             stamp: 0,
             safe_name: Vec::new(),
         }
@@ -232,7 +240,7 @@ impl Table {
     /// Forgets the longest silent series until a spelling fits. False if all are live.
     fn make_room(&mut self, metric_type: MetricType) -> bool {
         while self.spelling_count() >= self.limits.max_series {
-            let Some(id) = self.silent.pop() else {
+            let Some(id) = self.silence.silent.pop() else {
                 return false;
             };
             self.forget(id);
@@ -244,24 +252,36 @@ impl Table {
         self.names.iter().map(Names::len).sum()
     }
 
+    /// Forgets at most so many of the series that shall go. Returns how many are left.
+    pub fn forget_some(&mut self, count_max: usize) -> usize {
+        let rest = self.silence.forget.len().saturating_sub(count_max);
+        while self.silence.forget.len() > rest
+            && let Some(id) = self.silence.forget.pop()
+        {
+            self.forget(id);
+        }
+        rest
+    }
+
     /// Forgets a series unless it got samples in this interval.
-    pub fn forget(&mut self, id: SlotId) {
+    fn forget(&mut self, id: SlotId) {
         if !self.interval.is_touched(id) && self.names[id.metric_type as usize].forget(id.slot) {
             self.interval.forgotten.push(id);
         }
     }
 
-    /// Replaces the series that may make room for new ones, the longest silent one last. They are
-    /// named by whoever saw all intervals that were handed over.
-    pub fn set_silent(&mut self, silent: Vec<SlotId>) {
-        self.silent = silent;
+    /// Replaces what may be forgotten by what is so as of the last interval handed over.
+    pub fn set_silence(&mut self, silence: Silence) {
+        self.silence = silence;
     }
 
     /// Moves the interval out and an empty one in.
     pub fn hand_over(&mut self, empty: Interval) -> Interval {
         let ended = std::mem::replace(&mut self.interval, empty);
-        // Until a newer list comes, whoever was silent in the ended interval too may make room.
-        self.silent.retain(|&id| !ended.is_touched(id));
+        // Until newer lists come these hold, but for those that spoke in the ended interval.
+        let Silence { forget, silent } = &mut self.silence;
+        forget.retain(|&id| !ended.is_touched(id));
+        silent.retain(|&id| !ended.is_touched(id));
         ended
     }
 
@@ -322,8 +342,11 @@ mod tests {
         assert_eq!(count(&mut table, "c"), Err(Refusal::SeriesLimit));
         table.hand_over(Interval::default());
         assert_eq!(count(&mut table, "b"), Ok(()));
-        // b has spoken since the list was made, so a goes although b was silent longer.
-        table.set_silent(vec![counter(0), counter(1)]);
+        // b has spoken since the list was made, so a goes although b is named first.
+        table.set_silence(Silence {
+            forget: Vec::new(),
+            silent: vec![counter(0), counter(1)],
+        });
         assert_eq!(count(&mut table, "c"), Ok(()));
         assert_eq!(count(&mut table, "d"), Err(Refusal::SeriesLimit));
         assert_eq!(count(&mut table, "b"), Ok(()));
@@ -339,7 +362,10 @@ mod tests {
         assert_eq!(count(&mut table, "a"), Ok(()));
         assert_eq!(count(&mut table, "b"), Ok(()));
         table.hand_over(Interval::default());
-        table.set_silent(vec![counter(0), counter(1)]);
+        table.set_silence(Silence {
+            forget: Vec::new(),
+            silent: vec![counter(0), counter(1)],
+        });
         assert_eq!(count(&mut table, "b"), Ok(()));
         table.hand_over(Interval::default());
         assert_eq!(count(&mut table, "c"), Ok(()), "a makes room");
@@ -358,13 +384,22 @@ mod tests {
 
     #[test]
     fn a_series_that_speaks_is_not_forgotten() {
-        let mut table = table(2);
+        let mut table = table(3);
+        let both = || Silence {
+            forget: vec![counter(0), counter(1), counter(77)],
+            silent: Vec::new(),
+        };
         assert_eq!(count(&mut table, "a"), Ok(()));
-        table.forget(counter(0));
-        table.forget(counter(77));
+        assert_eq!(count(&mut table, "b"), Ok(()));
+        table.hand_over(Interval::default());
+        assert_eq!(count(&mut table, "a"), Ok(()));
+        table.set_silence(both());
+        assert_eq!(table.forget_some(1), 2);
+        assert_eq!(table.forget_some(9), 0);
         let interval = table.hand_over(Interval::default());
-        assert_eq!(interval.forgotten, []);
-        table.forget(counter(0));
+        assert_eq!(interval.forgotten, [counter(1)]);
+        table.set_silence(both());
+        assert_eq!(table.forget_some(9), 0);
         assert_eq!(table.counts().spellings, 0);
     }
 

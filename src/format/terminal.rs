@@ -1,0 +1,85 @@
+//! For people: a heading, then the points sorted by path, the values aligned.
+
+use bytes::Bytes;
+
+use super::number::push_value;
+use super::{Formatted, push_path};
+use crate::naming::{Point, Points};
+
+/// Paths longer than this do not push the values of the others to the right.
+const PATH_WIDTH_MAX: usize = 72;
+
+/// Writes points as a table.
+#[derive(Debug, Default)]
+pub struct Screen {
+    rows: Vec<(String, String)>,
+}
+
+impl Screen {
+    /// The table of what was given since the last call, for a flush at a time in seconds since
+    /// 1970.
+    pub fn take(&mut self, end_unix_s: u64) -> Formatted {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.sort();
+        let seconds = end_unix_s % 86_400;
+        let clock = format!(
+            "{:02}:{:02}:{:02} UTC",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        );
+        let mut text = match rows.len() {
+            0 => format!("{clock}  nothing received\n"),
+            1 => format!("{clock}  1 point\n"),
+            count => format!("{clock}  {count} points\n"),
+        };
+        let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
+        let path_width = longest(&mut rows.iter().map(|row| row.0.len())).min(PATH_WIDTH_MAX);
+        let value_width = longest(&mut rows.iter().map(|row| row.1.len()));
+        for (path, value) in &rows {
+            text.push_str(&format!("  {path:path_width$}  {value:>value_width$}\n"));
+        }
+        Formatted {
+            points: rows.len() as u64,
+            chunks: vec![Bytes::from(text)],
+        }
+    }
+}
+
+impl Points for Screen {
+    fn point(&mut self, point: &Point<'_>) {
+        let (mut path, mut value) = (Vec::new(), Vec::new());
+        push_path(point, &mut path);
+        push_value(point.value, &mut value);
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        self.rows.push((text(path), text(value)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::naming::Value;
+
+    #[test]
+    fn the_table_is_sorted_and_aligned_and_an_empty_one_is_a_line() {
+        let mut screen = Screen::default();
+        for (name, number) in [("b", 12.5), ("a.long.name", 3.0)] {
+            screen.point(&Point {
+                head: "stats.",
+                name: name.as_bytes(),
+                stat: ".x",
+                tags: b"",
+                value: Value::Shortest(number),
+                time_unix_s: 0,
+            });
+        }
+        let text =
+            |formatted: Formatted| String::from_utf8_lossy(&formatted.chunks[0]).into_owned();
+        assert_eq!(
+            text(screen.take(86_400 + 3_723)),
+            "01:02:03 UTC  2 points\n  stats.a.long.name.x     3\n  stats.b.x            12.5\n"
+        );
+        assert_eq!(text(screen.take(0)), "00:00:00 UTC  nothing received\n");
+    }
+}

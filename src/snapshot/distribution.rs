@@ -1,0 +1,224 @@
+//! The sorted values of one timer, and the statistics that the dialects take from them.
+//!
+//! Each value has a share u of the n values received; the shares add up to n. Kept one by one
+//! and unweighted, every share is 1; a bin of a sketch has as many as it holds; with weighted
+//! timers u = w n / sum(w). So the k-th value is the first at which the cumulated shares reach k,
+//! and a window of the lowest k takes its last value in part.
+
+/// How far below k the cumulated shares may stay by rounding, relative to n.
+const SHARE_TOLERANCE: f64 = 1e-9;
+
+/// One timer in one interval.
+#[derive(Clone, Copy, Debug)]
+pub struct Distribution<'a> {
+    /// In ascending order.
+    pub(super) values: &'a [f64],
+    /// The share of each value; None where each is 1.
+    pub(super) shares: Option<&'a [f64]>,
+    /// n: how many values were received.
+    pub received: u64,
+    /// The sum of the weights 1/rate: how many samples the clients took.
+    pub weight: f64,
+    /// What a share of 1 stands for in sums and counts: sum(w)/n with weighted timers, else 1.
+    pub scale: f64,
+    /// Sum, sum of squares, smallest and largest value where `values` are not exact.
+    pub(super) exact: Option<ExactFigures>,
+}
+
+/// Figures that a sketch keeps exactly beside its bins.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ExactFigures {
+    pub(super) sum: f64,
+    pub(super) sum_squares: f64,
+    pub(super) lower: f64,
+    pub(super) upper: f64,
+}
+
+/// The lowest or the highest values of a distribution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// The value at the inner end of the window.
+    pub bound: f64,
+    /// How many samples lie in it.
+    pub count: f64,
+    /// Their sum.
+    pub sum: f64,
+    /// The sum of their squares.
+    pub sum_squares: f64,
+}
+
+impl Window {
+    /// The mean of the window.
+    pub fn mean(&self) -> f64 {
+        self.sum / self.count
+    }
+}
+
+impl Distribution<'_> {
+    /// Whether nothing was received.
+    pub fn is_empty(&self) -> bool {
+        self.received == 0
+    }
+
+    /// The smallest value; 0 if there is none.
+    pub fn lower(&self) -> f64 {
+        let first = self.values.first().copied().unwrap_or_default();
+        self.exact.map_or(first, |exact| exact.lower)
+    }
+
+    /// The largest value; 0 if there is none.
+    pub fn upper(&self) -> f64 {
+        let last = self.values.last().copied().unwrap_or_default();
+        self.exact.map_or(last, |exact| exact.upper)
+    }
+
+    /// n, weighted.
+    pub fn count(&self) -> f64 {
+        self.received as f64 * self.scale
+    }
+
+    /// The sum of all values.
+    pub fn sum(&self) -> f64 {
+        match self.exact {
+            Some(exact) => exact.sum,
+            None => self.lowest(self.received).sum,
+        }
+    }
+
+    /// The sum of the squares of all values.
+    pub fn sum_squares(&self) -> f64 {
+        match self.exact {
+            Some(exact) => exact.sum_squares,
+            None => self.lowest(self.received).sum_squares,
+        }
+    }
+
+    /// The mean of all values.
+    pub fn mean(&self) -> f64 {
+        self.sum() / self.count()
+    }
+
+    /// The standard deviation of the population.
+    pub fn deviation(&self) -> f64 {
+        let mean = self.mean();
+        if let Some(exact) = self.exact {
+            return (exact.sum_squares / self.count() - mean * mean)
+                .max(0.0)
+                .sqrt();
+        }
+        let squares: f64 = self
+            .shares()
+            .map(|(value, share)| share * (value - mean) * (value - mean))
+            .sum();
+        (squares / self.received as f64).sqrt()
+    }
+
+    /// The k-th smallest value, k from 1 to n.
+    pub fn nth(&self, k: u64) -> f64 {
+        let Some(shares) = self.shares else {
+            return self.values[(k - 1) as usize];
+        };
+        let enough = k as f64 - SHARE_TOLERANCE * self.received as f64;
+        let mut reached = 0.0;
+        for (&value, &share) in self.values.iter().zip(shares) {
+            reached += share;
+            if reached >= enough {
+                return value;
+            }
+        }
+        self.upper()
+    }
+
+    /// The mean of the two values in the middle, or the value there.
+    pub fn median(&self) -> f64 {
+        let n = self.received;
+        if n % 2 == 1 {
+            self.nth(n / 2 + 1)
+        } else {
+            (self.nth(n / 2) + self.nth(n / 2 + 1)) / 2.0
+        }
+    }
+
+    /// The lowest k values, k from 1 to n.
+    pub fn lowest(&self, k: u64) -> Window {
+        self.window(k, self.nth(k), self.shares())
+    }
+
+    /// The highest k values, k from 1 to n.
+    pub fn highest(&self, k: u64) -> Window {
+        self.window(k, self.nth(self.received - k + 1), self.shares().rev())
+    }
+
+    fn window(&self, k: u64, bound: f64, values: impl Iterator<Item = (f64, f64)>) -> Window {
+        let mut missing = k as f64;
+        let (mut sum, mut sum_squares) = (0.0, 0.0);
+        for (value, share) in values {
+            let part = share.min(missing);
+            sum += part * value;
+            sum_squares += part * value * value;
+            missing -= part;
+            if missing <= 0.0 {
+                break;
+            }
+        }
+        Window {
+            bound,
+            count: k as f64 * self.scale,
+            sum: sum * self.scale,
+            sum_squares: sum_squares * self.scale,
+        }
+    }
+
+    fn shares(&self) -> impl DoubleEndedIterator<Item = (f64, f64)> {
+        let shares = self.shares;
+        self.values
+            .iter()
+            .enumerate()
+            .map(move |(index, &value)| (value, shares.map_or(1.0, |shares| shares[index])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(values: &[f64]) -> Distribution<'_> {
+        Distribution {
+            values,
+            shares: None,
+            received: values.len() as u64,
+            weight: values.len() as f64,
+            scale: 1.0,
+            exact: None,
+        }
+    }
+
+    #[test]
+    fn windows_of_plain_values() {
+        let distribution = plain(&[1.0, 2.0, 3.0, 10.0]);
+        let low = distribution.lowest(3);
+        assert_eq!((low.bound, low.sum, low.sum_squares), (3.0, 6.0, 14.0));
+        let high = distribution.highest(2);
+        assert_eq!((high.bound, high.sum, high.mean()), (3.0, 13.0, 6.5));
+        assert_eq!(distribution.median(), 2.5);
+        assert_eq!((distribution.sum(), distribution.mean()), (16.0, 4.0));
+        assert_eq!(plain(&[2.0, 4.0]).deviation(), 1.0);
+    }
+
+    #[test]
+    fn a_window_takes_its_last_value_in_part() {
+        // 1 and 5 were received, the 5 stands for three samples of four.
+        let shares = [0.5, 1.5];
+        let distribution = Distribution {
+            shares: Some(&shares),
+            weight: 4.0,
+            scale: 2.0,
+            ..plain(&[1.0, 5.0])
+        };
+        assert_eq!((distribution.count(), distribution.sum()), (4.0, 16.0));
+        assert_eq!(distribution.mean(), 4.0);
+        let low = distribution.lowest(1);
+        assert_eq!((low.bound, low.count, low.sum), (5.0, 2.0, 6.0));
+        assert_eq!(distribution.deviation(), 3f64.sqrt());
+    }
+}

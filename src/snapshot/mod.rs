@@ -1,0 +1,16 @@
+//! Merges the intervals of all shards into one, and keeps what outlives an interval: which series
+//! there are, how long they have been silent, and the levels of gauges.
+//!
+//! Pure: the flusher tells it the time by counting flushes.
+
+#![forbid(unsafe_code)]
+
+mod directory;
+mod distribution;
+mod idle;
+mod merger;
+mod timers;
+
+pub use distribution::{Distribution, Window};
+pub use idle::{Idle, IdleRules};
+pub use merger::{Merger, MergerCounts, Summary};

@@ -1,0 +1,167 @@
+//! Brings the timer values of all shards together: a counting sort by series, then each series'
+//! values in order when it is asked for.
+
+use std::collections::HashMap;
+
+use super::distribution::{Distribution, ExactFigures};
+use crate::metric::{Sketch, TimerCount};
+
+/// The timer values of one interval, by merged slot.
+#[derive(Debug, Default)]
+pub(super) struct MergedTimers {
+    counts: Vec<TimerCount>,
+    /// By slot: where its values end in `values`; they begin where those of the slot before end.
+    ends: Vec<usize>,
+    values: Vec<f64>,
+    /// Beside `values`; empty unless timers are weighted.
+    weights: Vec<f64>,
+    sketches: HashMap<u32, Sketch>,
+    /// Of the series asked for last, where its values are not plain: (value, weight) in order of
+    /// value, and the same apart.
+    sorted: Vec<(f64, f64)>,
+    sorted_values: Vec<f64>,
+    shares: Vec<f64>,
+}
+
+/// One shard's values, their slots translated by `slots`.
+pub(super) struct ShardLog<'a> {
+    pub(super) timers: &'a crate::metric::Timers,
+    pub(super) slots: Vec<Option<u32>>,
+}
+
+impl ShardLog<'_> {
+    fn merged(&self, slot: u32) -> Option<u32> {
+        self.slots.get(slot as usize).copied().flatten()
+    }
+}
+
+impl MergedTimers {
+    /// Replaces what it holds by the values of these shards.
+    pub(super) fn fill(&mut self, slot_count: usize, logs: &[ShardLog<'_>]) {
+        self.counts.clear();
+        self.counts.resize(slot_count, TimerCount::default());
+        self.ends.clear();
+        self.ends.resize(slot_count, 0);
+        self.sketches.clear();
+        let mut total = 0;
+        for log in logs {
+            for (slot, merged) in (0u32..).zip(&log.slots) {
+                if let (Some(merged), Some(count)) = (*merged, log.timers.counts.get(slot)) {
+                    self.counts[merged as usize].merge(count);
+                }
+            }
+            for sample in &log.timers.log {
+                if let Some(merged) = log.merged(sample.slot) {
+                    self.ends[merged as usize] += 1;
+                    total += 1;
+                }
+            }
+            for (&slot, sketch) in &log.timers.folded {
+                if let Some(merged) = log.merged(slot) {
+                    self.sketches.entry(merged).or_default().merge(sketch);
+                }
+            }
+        }
+        self.scatter(total, logs);
+    }
+
+    /// The counting sort: `ends` goes from lengths to starts, and placing a value moves a start on,
+    /// so that it is an end when all are placed.
+    fn scatter(&mut self, total: usize, logs: &[ShardLog<'_>]) {
+        let mut start = 0;
+        for end in &mut self.ends {
+            start += std::mem::replace(end, start);
+        }
+        let weighted = logs.iter().any(|log| !log.timers.weights.is_empty());
+        self.values.clear();
+        self.values.resize(total, 0.0);
+        self.weights.clear();
+        self.weights.resize(if weighted { total } else { 0 }, 1.0);
+        for log in logs {
+            for (index, sample) in log.timers.log.iter().enumerate() {
+                let Some(merged) = log.merged(sample.slot) else {
+                    continue;
+                };
+                let at = &mut self.ends[merged as usize];
+                self.values[*at] = sample.value;
+                if weighted {
+                    self.weights[*at] = log.timers.weights[index];
+                }
+                *at += 1;
+            }
+        }
+    }
+
+    /// How many series have a sketch.
+    pub(super) fn sketch_count(&self) -> usize {
+        self.sketches.len()
+    }
+
+    /// The distribution of one series. `weighted` says whether sums and ranks are weighed.
+    pub(super) fn distribution(&mut self, slot: u32, weighted: bool) -> Distribution<'_> {
+        let index = slot as usize;
+        let count = self.counts[index];
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        let range = start..self.ends[index];
+        let scale = if weighted && count.received > 0 {
+            count.weight / count.received as f64
+        } else {
+            1.0
+        };
+        let mut distribution = Distribution {
+            values: &[],
+            shares: None,
+            received: count.received,
+            weight: count.weight,
+            scale,
+            exact: None,
+        };
+        if let Some(mut sketch) = self.sketches.remove(&slot) {
+            for at in range {
+                let weight = self.weights.get(at).copied().unwrap_or(1.0);
+                sketch.record(self.values[at], weight, true);
+            }
+            self.sorted.clear();
+            self.sorted.extend(sketch.bins());
+            let (lower, upper) = sketch.bounds.unwrap_or_default();
+            distribution.exact = Some(ExactFigures {
+                sum: sketch.sum,
+                sum_squares: sketch.sum_squares,
+                lower,
+                upper,
+            });
+        } else if self.weights.is_empty() {
+            let values = &mut self.values[range];
+            values.sort_unstable_by(f64::total_cmp);
+            distribution.values = values;
+            return distribution;
+        } else {
+            let weights = self.weights[range.clone()].iter().copied();
+            self.sorted.clear();
+            self.sorted
+                .extend(self.values[range].iter().copied().zip(weights));
+            self.sorted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        self.lend_shares(distribution)
+    }
+
+    /// Turns the sorted (value, weight) pairs into values and shares that add up to n.
+    fn lend_shares<'a>(&'a mut self, mut distribution: Distribution<'a>) -> Distribution<'a> {
+        let n = distribution.received as f64;
+        let total: f64 = self.sorted.iter().map(|pair| pair.1).sum();
+        let first = self.sorted.first().map_or(1.0, |pair| pair.1);
+        let is_plain =
+            distribution.exact.is_none() && self.sorted.iter().all(|pair| pair.1 == first);
+        self.sorted_values.clear();
+        self.sorted_values
+            .extend(self.sorted.iter().map(|pair| pair.0));
+        self.shares.clear();
+        if !is_plain {
+            let share = |pair: &(f64, f64)| pair.1 * n / total;
+            self.shares.extend(self.sorted.iter().map(share));
+        }
+        distribution.values = &self.sorted_values;
+        distribution.shares = (!is_plain).then_some(&*self.shares);
+        distribution
+    }
+}
