@@ -1,0 +1,249 @@
+//! Decides which slot goes out next, and which one is given up when there are too many.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::Slot;
+
+/// The order in which a sink takes its slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they came, as fast as the sink takes them.
+    Arrival,
+    /// The newest slot first and at once, then older ones, oldest first, one per flush interval
+    /// and half an interval away from the newest: twice the live pace at most. Floods of old
+    /// points have brought Graphite's caches down.
+    LiveFirst {
+        /// The time between two flushes.
+        flush_interval: Duration,
+    },
+}
+
+/// What to do now.
+#[derive(Debug)]
+pub enum Next {
+    /// Send this slot; then say [`Backlog::sent`] or [`Backlog::cut_off`].
+    Send(Slot),
+    /// Slots wait, but none may go before this time.
+    WaitUntil(Instant),
+    /// Nothing waits.
+    Idle,
+}
+
+/// What was given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many slots.
+    pub slots: u64,
+    /// How many lines they held.
+    pub lines: u64,
+}
+
+/// The slots of one sink that wait, oldest first, and the one that is on its way.
+#[derive(Debug)]
+pub struct Backlog {
+    order: Order,
+    bytes_max: u64,
+    /// Sorted by `number`.
+    waiting: VecDeque<Entry>,
+    on_its_way: Option<Entry>,
+    /// The number of the next slot; the newest slot, the live one, has the number before.
+    number_next: u64,
+    last_live: Option<Instant>,
+    last_old: Option<Instant>,
+    lines: u64,
+    bytes: u64,
+    paced: bool,
+}
+
+/// A slot that was written whole and may have to be written again.
+#[derive(Debug)]
+pub struct Sent(Entry);
+
+impl Sent {
+    /// The slot.
+    pub fn slot(&self) -> &Slot {
+        &self.0.slot
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    number: u64,
+    slot: Slot,
+    /// The slot was already sent once: it counts neither as queued nor as dropped.
+    repeated: bool,
+}
+
+impl Backlog {
+    /// An empty backlog that holds at most `bytes_max` bytes.
+    pub fn new(order: Order, bytes_max: u64) -> Backlog {
+        Backlog {
+            order,
+            bytes_max,
+            waiting: VecDeque::new(),
+            on_its_way: None,
+            number_next: 0,
+            last_live: None,
+            last_old: None,
+            lines: 0,
+            bytes: 0,
+            paced: true,
+        }
+    }
+
+    /// Takes the newest slot and gives up the oldest ones until the rest fits. The slot that is
+    /// on its way is never given up; a slot that is larger than the limit is, at once.
+    pub fn push(&mut self, slot: Slot) -> Dropped {
+        self.lines += slot.lines;
+        self.bytes += slot.size_bytes();
+        self.waiting.push_back(Entry {
+            number: self.number_next,
+            slot,
+            repeated: false,
+        });
+        self.number_next += 1;
+        let mut dropped = Dropped::default();
+        while self.bytes > self.bytes_max {
+            let Some(entry) = self.waiting.pop_front() else {
+                break;
+            };
+            dropped.add(self.forget(&entry));
+        }
+        dropped
+    }
+
+    /// The slot to send at `now`, if it is time for one.
+    ///
+    /// # Panics
+    /// If a slot is on its way already.
+    pub fn next(&mut self, now: Instant) -> Next {
+        assert!(self.on_its_way.is_none(), "one slot at a time");
+        match self.due(now) {
+            None => return Next::Idle,
+            Some(due) if due > now => return Next::WaitUntil(due),
+            Some(_) => {}
+        }
+        let entry = match self.order {
+            Order::Arrival => self.waiting.pop_front(),
+            Order::LiveFirst { .. } if self.newest_is_live() => {
+                self.last_live = Some(now);
+                self.waiting.pop_back()
+            }
+            Order::LiveFirst { .. } => {
+                self.last_old = Some(now);
+                self.waiting.pop_front()
+            }
+        };
+        let entry = entry.expect("something is due");
+        let slot = entry.slot.clone();
+        self.on_its_way = Some(entry);
+        Next::Send(slot)
+    }
+
+    /// When the next slot may go: `now` at the earliest, never if nothing waits.
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        match self.order {
+            Order::LiveFirst { flush_interval } if self.paced && !self.newest_is_live() => {
+                // Counted from where a slot began: a sink that needs more than half an interval
+                // for one slot would otherwise never come to the old ones.
+                let after_old = self.last_old.map(|began| began + flush_interval);
+                let after_live = self.last_live.map(|began| began + flush_interval / 2);
+                Some(now.max(after_old.max(after_live).unwrap_or(now)))
+            }
+            Order::Arrival | Order::LiveFirst { .. } => Some(now),
+        }
+    }
+
+    /// The slot on its way was written whole. Returns what [`Backlog::repeat`] takes if the
+    /// connection ends in doubt; nothing for a slot that was repeated already.
+    ///
+    /// # Panics
+    /// If none is on its way.
+    pub fn sent(&mut self) -> Option<Sent> {
+        let mut entry = self.on_its_way.take().expect("a slot is on its way");
+        self.forget(&entry);
+        let first_time = !entry.repeated;
+        entry.repeated = true;
+        first_time.then_some(Sent(entry))
+    }
+
+    /// The slot on its way was cut off: it takes its place again, to be sent whole.
+    ///
+    /// # Panics
+    /// If none is on its way.
+    pub fn cut_off(&mut self) {
+        let entry = self.on_its_way.take().expect("a slot is on its way");
+        self.insert(entry);
+    }
+
+    /// Sends a slot again that was sent, because its connection ended and nobody knows how much
+    /// of it arrived. It takes its old place, but counts neither as queued nor as dropped.
+    pub fn repeat(&mut self, sent: Sent) {
+        self.insert(sent.0);
+    }
+
+    /// The daemon stops: no slot waits for its time any more.
+    pub fn stop_pacing(&mut self) {
+        self.paced = false;
+    }
+
+    /// Gives up all that waits, for a sink that is gone for good.
+    pub fn clear(&mut self) -> Dropped {
+        let mut dropped = Dropped::default();
+        while let Some(entry) = self.waiting.pop_front() {
+            dropped.add(self.forget(&entry));
+        }
+        dropped
+    }
+
+    /// Whether nothing waits and nothing is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.on_its_way.is_none()
+    }
+
+    /// Lines that wait or are on their way.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Bytes that wait or are on their way.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn newest_is_live(&self) -> bool {
+        let newest = self.waiting.back();
+        newest.is_some_and(|newest| newest.number + 1 == self.number_next)
+    }
+
+    fn insert(&mut self, entry: Entry) {
+        let place = self
+            .waiting
+            .partition_point(|other| other.number < entry.number);
+        self.waiting.insert(place, entry);
+    }
+
+    /// Takes an entry that has left the queue out of the sums.
+    fn forget(&mut self, entry: &Entry) -> Dropped {
+        if entry.repeated {
+            return Dropped::default();
+        }
+        self.lines -= entry.slot.lines;
+        self.bytes -= entry.slot.size_bytes();
+        Dropped {
+            slots: 1,
+            lines: entry.slot.lines,
+        }
+    }
+}
+
+impl Dropped {
+    fn add(&mut self, other: Dropped) {
+        self.slots += other.slots;
+        self.lines += other.lines;
+    }
+}
