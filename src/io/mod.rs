@@ -274,13 +274,19 @@ impl Runtime {
         match wanted {
             Some(Backend::Uring) => uring_runtime(),
             Some(Backend::Tokio) => tokio_runtime(),
-            None => uring_runtime().or_else(|error| {
-                log::info!(
-                    "sinks use plain tokio, which does the same: io_uring is not to be had here: \
-                     {error}"
-                );
-                tokio_runtime()
-            }),
+            None => match uring_runtime() {
+                Ok(runtime) => {
+                    log::info!("connections of sinks are driven by io_uring");
+                    Ok(runtime)
+                }
+                Err(error) => {
+                    log::info!(
+                        "connections of sinks are driven by epoll, which does the same here: \
+                         io_uring is not to be had: {error}"
+                    );
+                    tokio_runtime()
+                }
+            },
         }
     }
 
@@ -321,3 +327,6 @@ const RING_ENTRIES: u32 = 256;
 
 /// How long the io thread may take to put its connections away.
 const CLOSING_MAX: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

@@ -62,7 +62,7 @@ impl Graphite {
         let mut connected_before = false;
         // The first connection is made before there is a slot, so that a wrong address is told
         // of at start; later ones when a slot is due, as a peer may close what is idle.
-        while !connected_before || self.queue.wait_for_slot().await {
+        while (!connected_before && !self.queue.is_closed()) || self.queue.wait_for_slot().await {
             let dialed = dial(
                 &self.resolve,
                 &self.address.host,
@@ -82,7 +82,7 @@ impl Graphite {
             if let Err(error) = ended {
                 outage.begin(&self.address, &error);
             }
-            if self.queue.is_closed() && self.queue.counters().lines_queued == 0 {
+            if self.queue.is_finished() {
                 return;
             }
             self.pause(backoff.next_delay()).await;

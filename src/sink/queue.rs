@@ -110,6 +110,12 @@ impl Queue {
         self.lock().closed
     }
 
+    /// Whether the queue is closed and nothing is left in it.
+    pub fn is_finished(&self) -> bool {
+        let state = self.lock();
+        state.closed && state.backlog.is_empty()
+    }
+
     /// Waits for [`Queue::close`]. For the consumer only; may be dropped at any await.
     pub async fn closed(&self) {
         while !self.is_closed() {
@@ -263,3 +269,70 @@ impl State {
 
 /// The least time between two log lines about a full queue.
 const TELL_EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(number: u64) -> Slot {
+        Slot {
+            end_unix_s: number,
+            lines: 10,
+            chunks: vec![bytes::Bytes::from_static(&[b'x'; 100])],
+        }
+    }
+
+    #[test]
+    fn a_full_queue_is_told_of_once_a_minute_with_what_came_together() {
+        let queue = Queue::new("test".to_owned(), Order::Arrival, 100);
+        let mut state = queue.lock();
+        let start = Instant::now();
+        let one = Dropped { slots: 1, lines: 5 };
+        assert_eq!(state.tell(Dropped::default(), start), None);
+        assert_eq!(state.tell(one, start), Some(one));
+        assert_eq!(state.tell(one, start + TELL_EVERY / 2), None);
+        let two = Dropped {
+            slots: 2,
+            lines: 10,
+        };
+        assert_eq!(state.tell(one, start + TELL_EVERY), Some(two));
+    }
+
+    #[test]
+    fn a_refusing_queue_drops_and_counts() {
+        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+        queue.push(slot(1));
+        queue.push(slot(2));
+        queue.refuse();
+        queue.push(slot(3));
+        let counters = queue.counters();
+        assert_eq!((counters.lines_pushed, counters.lines_dropped), (30, 30));
+        assert_eq!((counters.lines_queued, counters.bytes_queued), (0, 0));
+    }
+
+    #[test]
+    fn a_slot_without_lines_is_not_queued() {
+        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+        queue.push(Slot {
+            lines: 0,
+            ..slot(1)
+        });
+        queue.close();
+        assert!(queue.is_finished());
+        assert!(queue.take_blocking().is_none());
+    }
+
+    #[test]
+    fn a_repeated_slot_counts_once() {
+        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+        queue.push(slot(1));
+        assert!(queue.take_blocking().is_some());
+        let sent = queue.sent().expect("it was sent for the first time");
+        queue.repeat(sent);
+        assert_eq!(queue.counters().lines_queued, 0);
+        assert_eq!(queue.take_blocking().expect("repeated").end_unix_s, 1);
+        assert!(queue.sent().is_none());
+        assert_eq!(queue.counters().lines_sent, 10);
+        assert_eq!(queue.counters().bytes_sent, 100);
+    }
+}
