@@ -103,7 +103,12 @@ impl Graphite {
             let slot = tokio::select! {
                 biased;
                 end = connection.ended() => {
-                    return self.after_end(end, last_sent);
+                    if let Some(last) = last_sent
+                        && (end.is_err() || last.at.elapsed() < IN_DOUBT)
+                    {
+                        self.queue.repeat(last.sent);
+                    }
+                    return end;
                 }
                 slot = self.queue.take() => slot,
             };
@@ -112,6 +117,9 @@ impl Graphite {
             };
             if let Err(error) = connection.write(&slot).await {
                 self.queue.cut_off();
+                if let Some(last) = last_sent {
+                    self.queue.repeat(last.sent);
+                }
                 return Err(error);
             }
             last_sent = self.queue.sent().map(|sent| LastSent {
@@ -121,17 +129,6 @@ impl Graphite {
             backoff.reset();
             outage.end(&self.address, self.queue.counters().lines_queued);
         }
-    }
-
-    /// What the end of a connection means for the slot that was written last. The kernel had
-    /// taken it, but a peer that ends right then, or with an error, may not have read it all.
-    fn after_end(&self, end: io::Result<()>, last_sent: Option<LastSent>) -> io::Result<()> {
-        if let Some(last) = last_sent
-            && (end.is_err() || last.at.elapsed() < IN_DOUBT)
-        {
-            self.queue.repeat(last.sent);
-        }
-        end
     }
 
     /// Waits before the next attempt. The end of the daemon cuts a wait short, as little time is
@@ -147,7 +144,9 @@ impl Graphite {
     }
 }
 
-/// A slot that was written whole, kept until the next one is.
+/// A slot that was written whole, kept until the next one is. The kernel has taken it, but a peer
+/// that ends right after it, or with an error, may not have read it all: then it is sent once
+/// more, as Graphite overwrites equal points.
 struct LastSent {
     sent: Sent,
     at: Instant,
