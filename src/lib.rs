@@ -20,4 +20,6 @@ pub mod format;
 
 pub mod sink;
 
+pub mod io;
+
 pub mod telemetry;

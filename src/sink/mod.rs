@@ -2,6 +2,20 @@
 
 use bytes::Bytes;
 
+pub mod address;
+pub mod backlog;
+pub mod backoff;
+pub mod console;
+pub mod counters;
+pub mod dial;
+pub mod graphite;
+pub mod queue;
+pub mod stream;
+
+pub use address::SinkAddress;
+pub use counters::Counters;
+pub use queue::Queue;
+
 /// The formatted points of one flush for one sink.
 #[derive(Clone, Debug)]
 pub struct Slot {
@@ -11,4 +25,11 @@ pub struct Slot {
     pub lines: u64,
     /// The bytes, in order; each chunk ends where a line (or a pickle) ends.
     pub chunks: Vec<Bytes>,
+}
+
+impl Slot {
+    /// The size of all chunks, in bytes.
+    pub fn size_bytes(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.len() as u64).sum()
+    }
 }

@@ -1,0 +1,332 @@
+//! The io thread: drives sink connections, waits for signals, and ends in order.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+
+use crate::sink::address::SinkKind;
+use crate::sink::backlog::Order;
+use crate::sink::dial::{Resolve, system_resolver};
+use crate::sink::graphite::{Graphite, Patience};
+use crate::sink::{Counters, Queue, SinkAddress, Slot, console};
+
+mod signals;
+mod stream;
+
+pub use signals::Stop;
+pub use stream::Stream;
+
+/// What drives the connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// tokio-uring.
+    Uring,
+    /// tokio with epoll.
+    Tokio,
+}
+
+/// What the io thread starts with.
+pub struct Settings {
+    /// Where points go.
+    pub sinks: Vec<SinkAddress>,
+    /// How many bytes a sink may queue that does not say so itself.
+    pub queue_bytes: u64,
+    /// The time between two flushes, which paces what is sent after an outage.
+    pub flush_interval: Duration,
+    /// `None`: io_uring, and tokio where that is blocked.
+    pub backend: Option<Backend>,
+    /// How long a Graphite sink waits for what.
+    pub patience: Patience,
+    /// How host names become addresses.
+    pub resolve: Resolve,
+}
+
+impl Settings {
+    /// The settings of a daemon with these sinks.
+    pub fn new(sinks: Vec<SinkAddress>, queue_bytes: u64, flush_interval: Duration) -> Settings {
+        Settings {
+            sinks,
+            queue_bytes,
+            flush_interval,
+            backend: None,
+            patience: Patience::default(),
+            resolve: system_resolver(),
+        }
+    }
+}
+
+/// Where the flusher hands one sink's slots over.
+#[derive(Clone, Debug)]
+pub struct SinkHandle {
+    address: SinkAddress,
+    name: String,
+    queue: Arc<Queue>,
+}
+
+impl SinkHandle {
+    /// Hands a slot over; never waits.
+    pub fn push(&self, slot: Slot) {
+        self.queue.push(slot);
+    }
+
+    /// The sink's counters, all of one moment.
+    pub fn counters(&self) -> Counters {
+        self.queue.counters()
+    }
+
+    /// The sink's address.
+    pub fn address(&self) -> &SinkAddress {
+        &self.address
+    }
+
+    /// The sink's name in own metrics, unlike that of any other sink of the daemon.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What a sink had not delivered when the time was over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The sink's name in own metrics.
+    pub name: String,
+    /// Lines lost.
+    pub lines: u64,
+}
+
+/// The running io thread.
+pub struct IoHandle {
+    sinks: Vec<SinkHandle>,
+    backend: Backend,
+    close: oneshot::Sender<Instant>,
+    done: mpsc::Receiver<()>,
+}
+
+/// Starts the io thread and the sinks. `on_stop` is called on the io thread at SIGTERM and at
+/// SIGINT, each time one arrives; without it signals keep their usual effect.
+///
+/// # Errors
+/// If neither back end can be had, a signal cannot be caught, or the system gives no thread.
+pub fn run(
+    settings: Settings,
+    on_stop: Option<Box<dyn FnMut(Stop) + Send>>,
+) -> io::Result<IoHandle> {
+    let sinks = make_sinks(&settings);
+    for sink in &sinks {
+        if sink.address.kind == SinkKind::Console {
+            // It ends by itself; `close_and_wait` asks its queue.
+            drop(console::start(Arc::clone(&sink.queue), io::stdout())?);
+        }
+    }
+    let graphites = sinks
+        .iter()
+        .filter(|sink| sink.address.kind != SinkKind::Console)
+        .map(|sink| Graphite {
+            address: sink.address.clone(),
+            queue: Arc::clone(&sink.queue),
+            resolve: Arc::clone(&settings.resolve),
+            patience: settings.patience,
+        })
+        .collect();
+    let (close, closed) = oneshot::channel();
+    let (started, starts) = mpsc::channel();
+    let (finished, done) = mpsc::channel();
+    let wanted = settings.backend;
+    thread::Builder::new()
+        .name("io".to_owned())
+        .spawn(move || {
+            let runtime = match Runtime::new(wanted) {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    // `run` waits for this answer.
+                    let _ = started.send(Err(error));
+                    return;
+                }
+            };
+            let backend = runtime.backend();
+            runtime.block_on(async move {
+                let watched = on_stop.map_or(Ok(()), signals::watch);
+                let failed = watched.is_err();
+                // As above.
+                let _ = started.send(watched.map(|()| backend));
+                if !failed {
+                    drive(graphites, backend, closed).await;
+                }
+            });
+            drop(runtime);
+            // Nobody waits any more if the wait for us was too long.
+            let _ = finished.send(());
+        })?;
+    let backend = starts
+        .recv()
+        .map_err(|_| io::Error::other("the io thread ended at start"))??;
+    Ok(IoHandle {
+        sinks,
+        backend,
+        close,
+        done,
+    })
+}
+
+impl IoHandle {
+    /// The sinks, in the order of their addresses.
+    pub fn sinks(&self) -> &[SinkHandle] {
+        &self.sinks
+    }
+
+    /// What drives the connections.
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// To be called after the last push: delivers what is queued for at most `patience`, then
+    /// ends the thread and returns (and logs) what is left per sink, sinks with nothing left out.
+    pub fn close_and_wait(self, patience: Duration) -> Vec<Left> {
+        let deadline = Instant::now() + patience;
+        for sink in &self.sinks {
+            sink.queue.close();
+        }
+        // The thread has ended already only if it panicked; then there is nothing to wait for.
+        let _ = self.close.send(deadline);
+        // A little longer than the thread itself waits: it still has to put things away.
+        let _ = self.done.recv_timeout(patience + CLOSING_MAX);
+        let mut left = Vec::new();
+        for sink in &self.sinks {
+            if sink.address.kind == SinkKind::Console {
+                sink.queue.wait_until_empty(deadline);
+            }
+            let lines = sink.counters().lines_queued;
+            if lines > 0 {
+                log::error!(
+                    "sink {}: lost {lines} lines that it did not take within {patience:?}",
+                    sink.address
+                );
+                left.push(Left {
+                    name: sink.name.clone(),
+                    lines,
+                });
+            }
+        }
+        left
+    }
+}
+
+fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
+    let mut sinks: Vec<SinkHandle> = Vec::new();
+    for address in &settings.sinks {
+        let base = address.name();
+        let name = (1..)
+            .map(|nth| match nth {
+                1 => base.clone(),
+                _ => format!("{base}_{nth}"),
+            })
+            .find(|name| sinks.iter().all(|sink| sink.name != *name))
+            .expect("there are more numbers than sinks");
+        let order = match address.kind {
+            SinkKind::Console => Order::Arrival,
+            SinkKind::GraphiteText | SinkKind::GraphitePickle => Order::LiveFirst {
+                flush_interval: settings.flush_interval,
+            },
+        };
+        let bytes_max = address.queue_bytes.unwrap_or(settings.queue_bytes);
+        sinks.push(SinkHandle {
+            queue: Arc::new(Queue::new(address.to_string(), order, bytes_max)),
+            address: address.clone(),
+            name,
+        });
+    }
+    sinks
+}
+
+/// Runs the sinks until they have delivered everything after `closed`, or its deadline is over.
+async fn drive(graphites: Vec<Graphite>, backend: Backend, closed: oneshot::Receiver<Instant>) {
+    let tasks: Vec<JoinHandle<()>> = graphites
+        .into_iter()
+        .map(|graphite| spawn_local(graphite.run(move |stream| Stream::adopt(backend, stream))))
+        .collect();
+    // A handle that was dropped without closing: nobody waits for a delivery.
+    let Ok(deadline) = closed.await else {
+        return;
+    };
+    for task in tasks {
+        if tokio::time::timeout_at(deadline.into(), task)
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// An event loop of either back end.
+enum Runtime {
+    Uring(tokio_uring::Runtime),
+    Tokio(tokio::runtime::Runtime),
+}
+
+impl Runtime {
+    fn new(wanted: Option<Backend>) -> io::Result<Runtime> {
+        match wanted {
+            Some(Backend::Uring) => uring_runtime(),
+            Some(Backend::Tokio) => tokio_runtime(),
+            None => match uring_runtime() {
+                Ok(runtime) => {
+                    log::info!("connections of sinks are driven by io_uring");
+                    Ok(runtime)
+                }
+                Err(error) => {
+                    log::info!(
+                        "connections of sinks are driven by epoll, which does the same here: \
+                         io_uring is not to be had: {error}"
+                    );
+                    tokio_runtime()
+                }
+            },
+        }
+    }
+
+    fn backend(&self) -> Backend {
+        match self {
+            Runtime::Uring(_) => Backend::Uring,
+            Runtime::Tokio(_) => Backend::Tokio,
+        }
+    }
+
+    fn block_on(&self, future: impl Future<Output = ()>) {
+        match self {
+            Runtime::Uring(runtime) => runtime.block_on(future),
+            Runtime::Tokio(runtime) => LocalSet::new().block_on(runtime, future),
+        }
+    }
+}
+
+fn uring_runtime() -> io::Result<Runtime> {
+    let mut ring = tokio_uring::uring_builder();
+    // Completions are looked at when the loop turns anyway: no interrupt is needed for them.
+    ring.setup_coop_taskrun();
+    let mut builder = tokio_uring::builder();
+    builder.entries(RING_ENTRIES).uring_builder(&ring);
+    // Not `Builder::start`, which panics where io_uring is blocked.
+    tokio_uring::Runtime::new(&builder).map(Runtime::Uring)
+}
+
+fn tokio_runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(Runtime::Tokio)
+}
+
+/// Two operations per sink are under way at most.
+const RING_ENTRIES: u32 = 256;
+
+/// How long the io thread may take to put its connections away.
+const CLOSING_MAX: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests;

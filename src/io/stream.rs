@@ -1,0 +1,78 @@
+//! One connection type with two back ends: tokio-uring, and plain tokio for hosts that forbid it.
+
+use std::io;
+use std::net::{Shutdown, TcpStream};
+
+use bytes::Bytes;
+
+use super::Backend;
+use crate::sink;
+
+/// A connected TCP stream of either back end.
+pub struct Stream {
+    /// The same socket once more, for what needs no back end.
+    socket: TcpStream,
+    driven: Driven,
+}
+
+enum Driven {
+    Uring(tokio_uring::net::TcpStream),
+    Tokio(tokio::net::TcpStream),
+}
+
+impl Stream {
+    /// Takes a connected socket over; to be called inside the runtime of that back end.
+    ///
+    /// # Errors
+    /// If the socket's mode cannot be set or no file descriptor is left.
+    pub fn adopt(backend: Backend, stream: TcpStream) -> io::Result<Stream> {
+        let socket = stream.try_clone()?;
+        let driven = match backend {
+            Backend::Uring => {
+                // A non-blocking socket would make the kernel answer EAGAIN instead of waiting.
+                stream.set_nonblocking(false)?;
+                Driven::Uring(tokio_uring::net::TcpStream::from_std(stream))
+            }
+            Backend::Tokio => {
+                stream.set_nonblocking(true)?;
+                Driven::Tokio(tokio::net::TcpStream::from_std(stream)?)
+            }
+        };
+        Ok(Stream { socket, driven })
+    }
+}
+
+impl sink::stream::Stream for Stream {
+    async fn read(&self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
+        match &self.driven {
+            Driven::Uring(stream) => stream.read(buffer).await,
+            Driven::Tokio(stream) => loop {
+                if let Err(error) = stream.readable().await {
+                    return (Err(error), buffer);
+                }
+                match stream.try_read(&mut buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return (result, buffer),
+                }
+            },
+        }
+    }
+
+    async fn write(&self, bytes: Bytes) -> io::Result<usize> {
+        match &self.driven {
+            Driven::Uring(stream) => stream.write(bytes).submit().await.0,
+            Driven::Tokio(stream) => loop {
+                stream.writable().await?;
+                match stream.try_write(&bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+            },
+        }
+    }
+
+    fn shutdown(&self) {
+        // It fails only where the connection has ended already.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}

@@ -1,0 +1,90 @@
+//! The io thread against real peers on the loopback that refuse, stall, cut and come back; each
+//! scenario runs on both back ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Backend, IoHandle, Settings, SinkHandle, run};
+use crate::sink::dial::Resolve;
+use crate::sink::graphite::Patience;
+use crate::sink::{Counters, SinkAddress, Slot};
+
+mod endings;
+mod faults;
+mod peer;
+
+use peer::Peer;
+
+/// Longer than anything here takes; reaching it is a failure.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+const FLUSH_INTERVAL: Duration = Duration::from_millis(60);
+
+fn on_both_back_ends(scenario: impl Fn(Backend)) {
+    for backend in [Backend::Tokio, Backend::Uring] {
+        if let Err(error) = super::Runtime::new(Some(backend)) {
+            eprintln!("skipped on {backend:?}: {error}");
+            continue;
+        }
+        scenario(backend);
+    }
+}
+
+fn settings(backend: Backend, peers: &[&Peer]) -> Settings {
+    let sinks = peers.iter().map(|peer| peer.address()).collect();
+    let mut settings = Settings::new(sinks, 256 << 20, FLUSH_INTERVAL);
+    settings.backend = Some(backend);
+    settings.patience = Patience {
+        connect: Duration::from_secs(5),
+        write: DEADLINE,
+        backoff_min: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(20),
+    };
+    settings
+}
+
+fn start(settings: Settings) -> IoHandle {
+    run(settings, None).expect("the io thread starts")
+}
+
+/// A slot of `line_count` lines of some 40 bytes each, in two chunks.
+fn slot(number: u64, line_count: u64) -> Slot {
+    let text = lines_of(number, line_count);
+    let middle = text[..text.len() / 2].rfind('\n').map_or(0, |at| at + 1);
+    let bytes = bytes::Bytes::from(text);
+    Slot {
+        end_unix_s: number,
+        lines: line_count,
+        chunks: vec![bytes.slice(..middle), bytes.slice(middle..)],
+    }
+}
+
+fn lines_of(number: u64, line_count: u64) -> String {
+    (0..line_count)
+        .map(|line| format!("stats.slot_{number:06}.line_{line:08} 1 {number:08}\n"))
+        .collect()
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+fn assert_balanced(counters: Counters) {
+    assert_eq!(
+        counters.lines_pushed,
+        counters.lines_sent + counters.lines_queued + counters.lines_dropped,
+        "{counters:?}"
+    );
+}
+
+fn assert_all_sent(sink: &SinkHandle, lines: u64) {
+    wait_until("all is sent", || sink.counters().lines_sent == lines);
+    let counters = sink.counters();
+    assert_balanced(counters);
+    assert_eq!((counters.lines_queued, counters.bytes_queued), (0, 0));
+}

@@ -1,0 +1,384 @@
+//! Reads and writes the address of a sink: `graphite://host:port?setting=value` and its short forms.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One way out, by its URI scheme. The list of them is [`SINK_TYPES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinkKind {
+    /// Lines of `path value timestamp` over TCP.
+    GraphiteText,
+    /// Pickled lists with a length in front, over TCP.
+    GraphitePickle,
+    /// Standard output.
+    Console,
+}
+
+/// What an address may look like.
+#[derive(Debug)]
+pub struct SinkType {
+    /// Which sink it leads to.
+    pub kind: SinkKind,
+    /// What stands before `:`.
+    pub scheme: &'static str,
+    /// The form to show to users.
+    pub form: &'static str,
+    /// The port where none is given; `None` for a sink that has neither host nor port.
+    pub default_port: Option<u16>,
+}
+
+/// All sinks that there are.
+pub const SINK_TYPES: &[SinkType] = &[
+    SinkType {
+        kind: SinkKind::GraphiteText,
+        scheme: "graphite",
+        form: "graphite://host:2003",
+        default_port: Some(2003),
+    },
+    SinkType {
+        kind: SinkKind::GraphitePickle,
+        scheme: "graphite+pickle",
+        form: "graphite+pickle://host:2004",
+        default_port: Some(2004),
+    },
+    SinkType {
+        kind: SinkKind::Console,
+        scheme: "console",
+        form: "console:",
+        default_port: None,
+    },
+];
+
+/// The settings that a sink's query may hold.
+const SETTINGS: &[&str] = &["queue_bytes"];
+
+/// Where a sink sends to and how. [`fmt::Display`] gives the full form, which reads back equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkAddress {
+    /// The kind of sink.
+    pub kind: SinkKind,
+    /// Host name or IP address, without brackets; empty for the console.
+    pub host: String,
+    /// TCP port; 0 for the console.
+    pub port: u16,
+    /// How many bytes this sink may queue; the option `queue_bytes` where not set.
+    pub queue_bytes: Option<u64>,
+}
+
+impl SinkAddress {
+    /// Standard output.
+    pub fn console() -> SinkAddress {
+        SinkAddress {
+            kind: SinkKind::Console,
+            host: String::new(),
+            port: 0,
+            queue_bytes: None,
+        }
+    }
+
+    /// A name for the sink's own metrics: one path segment of `[A-Za-z0-9_-]`.
+    pub fn name(&self) -> String {
+        let place = match self.kind {
+            SinkKind::Console => self.kind.scheme().to_owned(),
+            SinkKind::GraphiteText | SinkKind::GraphitePickle => {
+                format!("{}_{}_{}", self.kind.scheme(), self.host, self.port)
+            }
+        };
+        place
+            .chars()
+            .map(|c| match c {
+                'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => c,
+                _ => '_',
+            })
+            .collect()
+    }
+}
+
+impl SinkKind {
+    /// What stands before `:` in the URI.
+    pub fn scheme(self) -> &'static str {
+        self.listed().scheme
+    }
+
+    fn listed(self) -> &'static SinkType {
+        SINK_TYPES
+            .iter()
+            .find(|listed| listed.kind == self)
+            .expect("SINK_TYPES lists every kind")
+    }
+}
+
+/// Why an address is refused, in words for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressError(String);
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for AddressError {}
+
+impl FromStr for SinkAddress {
+    type Err = AddressError;
+
+    /// Takes `scheme://host:port?settings`, `console:`, and for Graphite's text `2003`, `:2003`,
+    /// `host`, `host:2003` and `[::1]:2003`. A missing host is localhost.
+    fn from_str(text: &str) -> Result<SinkAddress, AddressError> {
+        let (place, query) = match text.split_once('?') {
+            Some((place, query)) => (place, Some(query)),
+            None => (text, None),
+        };
+        let (listed, authority) = split_scheme(text, place)?;
+        let (host, port) = match listed.default_port {
+            Some(default_port) => parse_authority(text, authority, default_port)?,
+            None if authority.is_empty() => (String::new(), 0),
+            None => {
+                return Err(AddressError(format!(
+                    "sink `{text}`: write `{}`, nothing follows the colon",
+                    listed.form
+                )));
+            }
+        };
+        let mut address = SinkAddress {
+            kind: listed.kind,
+            host,
+            port,
+            queue_bytes: None,
+        };
+        if let Some(query) = query {
+            read_settings(text, query, &mut address)?;
+        }
+        Ok(address)
+    }
+}
+
+impl fmt::Display for SinkAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.kind.scheme())?;
+        match self.kind {
+            SinkKind::Console => out.write_str(":")?,
+            SinkKind::GraphiteText | SinkKind::GraphitePickle if self.host.contains(':') => {
+                write!(out, "://[{}]:{}", self.host, self.port)?;
+            }
+            SinkKind::GraphiteText | SinkKind::GraphitePickle => {
+                write!(out, "://{}:{}", self.host, self.port)?;
+            }
+        }
+        match self.queue_bytes {
+            Some(bytes) => write!(out, "?queue_bytes={bytes}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The type of a sink, and what stands behind its scheme.
+fn split_scheme<'a>(
+    text: &str,
+    place: &'a str,
+) -> Result<(&'static SinkType, &'a str), AddressError> {
+    if let Some((scheme, authority)) = place.split_once("://") {
+        let listed = SINK_TYPES
+            .iter()
+            .find(|listed| listed.scheme == scheme)
+            .ok_or_else(|| unknown_type(text))?;
+        return Ok((listed, authority));
+    }
+    if let Some((scheme, rest)) = place.split_once(':') {
+        let portless = SINK_TYPES
+            .iter()
+            .find(|listed| listed.scheme == scheme && listed.default_port.is_none());
+        if let Some(listed) = portless {
+            return Ok((listed, rest));
+        }
+        // A name, a colon, and no port: some other program's kind of sink, or a slip. Several
+        // colons without brackets are an IPv6 address, which has its own advice.
+        let is_host = scheme.is_empty() || scheme.starts_with('[');
+        if !is_host && !starts_with_digit(rest) && !rest.contains(':') {
+            return Err(unknown_type(text));
+        }
+    }
+    Ok((SinkKind::GraphiteText.listed(), place))
+}
+
+fn starts_with_digit(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
+}
+
+fn unknown_type(text: &str) -> AddressError {
+    let forms: Vec<&str> = SINK_TYPES.iter().map(|listed| listed.form).collect();
+    AddressError(format!(
+        "sink `{text}`: no such type of sink; there are `host:port`, `{}`",
+        forms.join("`, `")
+    ))
+}
+
+fn parse_authority(
+    text: &str,
+    authority: &str,
+    default_port: u16,
+) -> Result<(String, u16), AddressError> {
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
+        let (host, rest) = rest
+            .split_once(']')
+            .ok_or_else(|| AddressError(format!("sink `{text}`: `[` without `]`")))?;
+        if host.parse::<std::net::Ipv6Addr>().is_err() {
+            return Err(AddressError(format!(
+                "sink `{text}`: `{host}` is not an IPv6 address"
+            )));
+        }
+        match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if rest.is_empty() => (host, None),
+            None => return Err(AddressError(format!("sink `{text}`: `:port` follows `]`"))),
+        }
+    } else if authority.matches(':').count() > 1 {
+        return Err(AddressError(format!(
+            "sink `{text}`: write an IPv6 address in brackets, as `[::1]:{default_port}`"
+        )));
+    } else if let Some((host, port)) = authority.split_once(':') {
+        (host, Some(port))
+    } else if starts_with_digit(authority) && authority.bytes().all(|b| b.is_ascii_digit()) {
+        ("", Some(authority))
+    } else {
+        (authority, None)
+    };
+    if let Some(bad) = host
+        .chars()
+        .find(|c| !(c.is_ascii_alphanumeric() || "-_.:".contains(*c)))
+    {
+        return Err(AddressError(format!(
+            "sink `{text}`: `{bad}` has no place in a host name"
+        )));
+    }
+    let port = match port {
+        None => default_port,
+        Some(port) => port
+            .parse()
+            .ok()
+            .filter(|number: &u16| *number != 0 && starts_with_digit(port))
+            .ok_or_else(|| {
+                AddressError(format!(
+                    "sink `{text}`: `{port}` is not a port (1 to 65535)"
+                ))
+            })?,
+    };
+    let host = if host.is_empty() { "localhost" } else { host };
+    Ok((host.to_owned(), port))
+}
+
+fn read_settings(text: &str, query: &str, address: &mut SinkAddress) -> Result<(), AddressError> {
+    for setting in query.split('&') {
+        let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
+        match key {
+            "queue_bytes" => {
+                let bytes = parse_size(value).ok_or_else(|| {
+                    AddressError(format!(
+                        "sink `{text}`: `{value}` is not a size above 0, as `64MiB`"
+                    ))
+                })?;
+                address.queue_bytes = Some(bytes);
+            }
+            _ => {
+                return Err(AddressError(format!(
+                    "sink `{text}`: no such setting `{key}`; there are: {}",
+                    SETTINGS.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A number of bytes, with or without `KiB`, `MiB` or `GiB`; 0 is none.
+fn parse_size(text: &str) -> Option<u64> {
+    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+    let (digits, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))
+        .unwrap_or((text, 1));
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let bytes = digits.parse::<u64>().ok()?.checked_mul(unit)?;
+    (bytes > 0).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_forms_lead_to_the_same_places() {
+        for (text, full) in [
+            ("2003", "graphite://localhost:2003"),
+            (":2013", "graphite://localhost:2013"),
+            ("bar", "graphite://bar:2003"),
+            ("bar:2003", "graphite://bar:2003"),
+            ("10.1.2.3:1", "graphite://10.1.2.3:1"),
+            ("10.1.2.3", "graphite://10.1.2.3:2003"),
+            ("[::1]:2003", "graphite://[::1]:2003"),
+            ("[fe80::1]", "graphite://[fe80::1]:2003"),
+            ("graphite:2003", "graphite://graphite:2003"),
+            ("graphite://g.example.org", "graphite://g.example.org:2003"),
+            ("graphite://g:65535/", "graphite://g:65535"),
+            ("graphite://", "graphite://localhost:2003"),
+            ("graphite://[::1]:9", "graphite://[::1]:9"),
+            ("graphite+pickle://g", "graphite+pickle://g:2004"),
+            ("graphite+pickle://:7", "graphite+pickle://localhost:7"),
+            ("console:", "console:"),
+            ("console://", "console:"),
+            ("g:1?queue_bytes=64KiB", "graphite://g:1?queue_bytes=65536"),
+            ("console:?queue_bytes=9", "console:?queue_bytes=9"),
+        ] {
+            let address: SinkAddress = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(address.to_string(), full, "{text}");
+            assert_eq!(full.parse(), Ok(address), "{full} reads back");
+        }
+    }
+
+    #[test]
+    fn wrong_addresses_say_what_is_wrong() {
+        for (text, part) in [
+            ("statsd://g", "no such type of sink"),
+            ("command:cat", "`graphite+pickle://host:2004`"),
+            ("g:port", "no such type of sink"),
+            ("g:", "no such type of sink"),
+            ("g:0", "is not a port"),
+            ("g:65536", "is not a port"),
+            ("g:20x", "is not a port"),
+            ("graphite://g:+1", "is not a port"),
+            ("::1", "in brackets"),
+            ("fe80::1:2003", "in brackets"),
+            ("[::1", "`[` without `]`"),
+            ("[g]:1", "not an IPv6 address"),
+            ("[::1]x", "follows `]`"),
+            ("a b:1", "` ` has no place"),
+            ("graphite://g/x", "`/` has no place"),
+            ("console:x", "nothing follows"),
+            ("g:1?spam=2", "there are: queue_bytes"),
+            ("g:1?queue_bytes", "is not a size"),
+            ("g:1?queue_bytes=0", "is not a size"),
+            ("g:1?queue_bytes=99999999999GiB", "is not a size"),
+        ] {
+            let error = text.parse::<SinkAddress>().expect_err(text).to_string();
+            assert!(error.contains(part), "{text}: {error}");
+            assert!(error.contains(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_are_one_segment_of_a_metric_path() {
+        for (text, name) in [
+            ("g.example.org", "graphite_g_example_org_2003"),
+            ("[::1]:2003", "graphite___1_2003"),
+            ("graphite+pickle://a-b:1", "graphite_pickle_a-b_1"),
+            ("console:", "console"),
+        ] {
+            let address: SinkAddress = text.parse().expect(text);
+            assert_eq!(address.name(), name);
+        }
+    }
+}

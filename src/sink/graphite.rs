@@ -1,0 +1,317 @@
+//! Sends slots to a Graphite receiver over one TCP connection that stays open.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::TcpStream;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_local};
+
+use super::backlog::Sent;
+use super::backoff::Backoff;
+use super::dial::{Resolve, dial};
+use super::stream::Stream;
+use super::{Queue, SinkAddress, Slot};
+
+/// How long a sink waits for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For one address of the host to accept a connection.
+    pub connect: Duration,
+    /// For the peer to take any bytes at all.
+    pub write: Duration,
+    /// Between two attempts to connect, at first.
+    pub backoff_min: Duration,
+    /// Between two attempts to connect, after many.
+    pub backoff_max: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience {
+            connect: Duration::from_secs(5),
+            write: Duration::from_secs(30),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// One Graphite sink. Whether a slot holds text or pickles is no matter here: both start anew
+/// with a connection, so a slot that was cut off is sent again whole and nothing is torn.
+pub struct Graphite {
+    /// Where to.
+    pub address: SinkAddress,
+    /// What to send.
+    pub queue: Arc<Queue>,
+    /// Asked again at each attempt to connect.
+    pub resolve: Resolve,
+    /// How long to wait for what.
+    pub patience: Patience,
+}
+
+impl Graphite {
+    /// Sends until the queue is closed and empty. `adopt` makes a connected socket into a stream.
+    /// Runs in a `LocalSet`.
+    pub async fn run<S: Stream>(self, adopt: impl Fn(TcpStream) -> io::Result<S>) {
+        let mut backoff = Backoff::new(self.patience.backoff_min, self.patience.backoff_max);
+        let mut outage = Outage::default();
+        let mut connected_before = false;
+        // The first connection is made before there is a slot, so that a wrong address is told
+        // of at start; later ones when a slot is due, as a peer may close what is idle.
+        while (!connected_before && !self.queue.is_closed()) || self.queue.wait_for_slot().await {
+            let dialed = dial(
+                &self.resolve,
+                &self.address.host,
+                self.address.port,
+                self.patience.connect,
+            );
+            let ended = match dialed.await.and_then(&adopt) {
+                Ok(stream) => {
+                    if connected_before {
+                        self.queue.count_reconnect();
+                    }
+                    connected_before = true;
+                    self.serve(stream, &mut backoff, &mut outage).await
+                }
+                Err(error) => Err(error),
+            };
+            if let Err(error) = ended {
+                outage.begin(&self.address, &error);
+            }
+            if self.queue.is_finished() {
+                return;
+            }
+            self.pause(backoff.next_delay()).await;
+        }
+    }
+
+    /// Sends over one connection. Returns `Ok` when the peer closed an idle connection and when
+    /// there is nothing left to send.
+    async fn serve<S: Stream>(
+        &self,
+        stream: S,
+        backoff: &mut Backoff,
+        outage: &mut Outage,
+    ) -> io::Result<()> {
+        let connection = Connection::new(stream, self.patience.write);
+        let mut last_sent: Option<LastSent> = None;
+        loop {
+            let slot = tokio::select! {
+                biased;
+                end = connection.ended() => {
+                    if let Some(last) = last_sent
+                        && (end.is_err() || last.at.elapsed() < IN_DOUBT)
+                    {
+                        self.queue.repeat(last.sent);
+                    }
+                    return end;
+                }
+                slot = self.queue.take() => slot,
+            };
+            let Some(slot) = slot else {
+                return Ok(());
+            };
+            if let Err(error) = connection.write(&slot).await {
+                self.queue.cut_off();
+                if let Some(last) = last_sent {
+                    self.queue.repeat(last.sent);
+                }
+                return Err(error);
+            }
+            last_sent = self.queue.sent().map(|sent| LastSent {
+                sent,
+                at: Instant::now(),
+            });
+            backoff.reset();
+            outage.end(&self.address, self.queue.counters().lines_queued);
+        }
+    }
+
+    /// Waits before the next attempt. The end of the daemon cuts a wait short, as little time is
+    /// left then; a new slot does not.
+    async fn pause(&self, delay: Duration) {
+        if !self.queue.is_closed() {
+            tokio::select! {
+                () = tokio::time::sleep(delay) => return,
+                () = self.queue.closed() => {}
+            }
+        }
+        tokio::time::sleep(delay.min(LAST_PAUSE_MAX)).await;
+    }
+}
+
+/// A slot that was written whole, kept until the next one is. The kernel has taken it, but a peer
+/// that ends right after it, or with an error, may not have read it all: then it is sent once
+/// more, as Graphite overwrites equal points.
+struct LastSent {
+    sent: Sent,
+    at: Instant,
+}
+
+/// A stream with a read always under way, which notices the peer's end before anything is written.
+struct Connection<S: Stream> {
+    stream: Rc<S>,
+    end: Rc<End>,
+    write_patience: Duration,
+}
+
+/// How a connection ended, told by the task that reads.
+#[derive(Default)]
+struct End {
+    result: RefCell<Option<io::Result<()>>>,
+    told: Notify,
+}
+
+impl<S: Stream> Connection<S> {
+    fn new(stream: S, write_patience: Duration) -> Connection<S> {
+        let stream = Rc::new(stream);
+        let end = Rc::new(End::default());
+        // Not kept: it ends with the stream.
+        drop(spawn_local(watch(Rc::clone(&stream), Rc::clone(&end))));
+        Connection {
+            stream,
+            end,
+            write_patience,
+        }
+    }
+
+    /// Waits for the connection's end; may be dropped at any await.
+    async fn ended(&self) -> io::Result<()> {
+        loop {
+            if let Some(result) = self.end.result.take() {
+                return result;
+            }
+            self.end.told.notified().await;
+        }
+    }
+
+    /// Writes a slot whole.
+    async fn write(&self, slot: &Slot) -> io::Result<()> {
+        let guard = StallGuard::new(&self.stream, self.write_patience);
+        for chunk in &slot.chunks {
+            let mut rest = chunk.clone();
+            while !rest.is_empty() {
+                let piece = rest.slice(..rest.len().min(PIECE_BYTES_MAX));
+                let written = self.stream.write(piece).await;
+                if guard.stalled.get() {
+                    return Err(stalled(self.write_patience));
+                }
+                let written = written?;
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                guard.progress.set(Instant::now());
+                rest = rest.slice(written..);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Stream> Drop for Connection<S> {
+    fn drop(&mut self) {
+        // Ends the read under way; the kernel still delivers what was written.
+        self.stream.shutdown();
+    }
+}
+
+fn stalled(patience: Duration) -> io::Error {
+    let text = format!("the peer took no bytes for {patience:?}");
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+/// Reads until the connection ends. Graphite never answers, so what arrives is thrown away.
+async fn watch<S: Stream>(stream: Rc<S>, end: Rc<End>) {
+    let mut buffer = vec![0; 512];
+    let result = loop {
+        let (read, returned) = stream.read(buffer).await;
+        buffer = returned;
+        match read {
+            Ok(0) => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    end.result.replace(Some(result));
+    end.told.notify_one();
+}
+
+/// Shuts a stream down when no bytes were taken for too long: a write cannot be given a deadline
+/// of its own, because its future must not be dropped.
+struct StallGuard {
+    progress: Rc<Cell<Instant>>,
+    stalled: Rc<Cell<bool>>,
+    task: JoinHandle<()>,
+}
+
+impl StallGuard {
+    fn new<S: Stream>(stream: &Rc<S>, patience: Duration) -> StallGuard {
+        let progress = Rc::new(Cell::new(Instant::now()));
+        let stalled = Rc::new(Cell::new(false));
+        let task = {
+            let (stream, progress, stalled) = (stream.clone(), progress.clone(), stalled.clone());
+            spawn_local(async move {
+                loop {
+                    let deadline = progress.get() + patience;
+                    if Instant::now() >= deadline {
+                        break;
+                    }
+                    tokio::time::sleep_until(deadline.into()).await;
+                }
+                stalled.set(true);
+                stream.shutdown();
+            })
+        };
+        StallGuard {
+            progress,
+            stalled,
+            task,
+        }
+    }
+}
+
+impl Drop for StallGuard {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Since when a sink has been down, so that an outage makes two log lines and not two a try.
+#[derive(Default)]
+struct Outage {
+    since: Option<Instant>,
+}
+
+impl Outage {
+    fn begin(&mut self, address: &SinkAddress, error: &io::Error) {
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+            log::warn!(
+                "sink {address} is down: {error}; its points are queued and sent when it is back; \
+                 check that a Graphite receiver listens there and is not overloaded"
+            );
+        }
+    }
+
+    fn end(&mut self, address: &SinkAddress, lines_queued: u64) {
+        if let Some(since) = self.since.take() {
+            log::info!(
+                "sink {address} is back after {:.1} s; {lines_queued} lines are still queued",
+                since.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
+
+/// The most bytes that one write hands to the kernel.
+const PIECE_BYTES_MAX: usize = 4 << 20;
+
+/// A slot is in doubt when its connection ends, even in order, this soon after.
+const IN_DOUBT: Duration = Duration::from_secs(1);
+
+/// The longest pause between attempts once the daemon stops.
+const LAST_PAUSE_MAX: Duration = Duration::from_millis(200);
