@@ -1,1 +1,5 @@
-//! Where lines come in: a bound socket and its framing.
+//! Where lines come in: addresses, and sockets that are bound to them.
+
+mod address;
+
+pub use address::{AddressError, BindAddress, DEFAULT_PORT};
