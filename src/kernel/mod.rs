@@ -1,8 +1,49 @@
 //! Takes datagrams off the kernel: through io_uring, or through recvmmsg where io_uring is not
-//! to be had. The only home of unsafe code.
+//! to be had.
+//!
+//! Unsafe code is at home here. What keeps it sound:
+//!
+//! - No function of the public face is unsafe, and none takes or returns a raw pointer. A
+//!   datagram is borrowed from its buffer for the length of one call of a visitor.
+//! - The kernel writes into lent buffers only. A buffer is lent, or it is ours: `buffers` keeps
+//!   which, and a completion that the kernel made is what moves it back. Completions are made
+//!   from the ring's queue by `ring` alone.
+//! - A slice is never longer than its buffer, whatever length a completion tells, and all memory
+//!   of buffers is initialised because it is mapped as zero.
+//! - No other request names memory of ours: receives name the group of buffers, the waker is
+//!   polled instead of read.
+//! - Buffers are unmapped after the last completion of every request was seen; if that does not
+//!   come they are leaked (`multishot`'s `Drop`). recvmmsg keeps nothing after its return.
+
+mod buffers;
+mod completion;
+mod counters;
+mod cpu;
+mod drain;
+mod engine;
+mod ledger;
+mod messages;
+mod multishot;
+mod probe;
+mod recvmmsg;
+mod ring;
+mod select;
+mod socket;
+mod waker;
+
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::UdpSocket;
+
+pub use buffers::DATAGRAM_BYTES_MAX;
+pub use counters::ReceiveCounters;
+pub use cpu::{allowed_cpus, pin_to};
+pub use engine::{Engine, ReceiveSettings};
+pub use select::{EngineChoice, EngineKind, SelectError, Selection, select};
+pub use socket::{SMALL_DATAGRAM_BYTES, SocketMemory, bounded_wait};
+pub use waker::Waker;
 
 /// One datagram as the kernel delivered it, borrowed from a buffer that is lent again afterwards.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,66 @@
+//! The end of reception: takes what the kernel holds for sockets that nothing waits on any more.
+
+use std::io;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use super::Visit;
+use super::counters::ReceiveCounters;
+use super::ledger::Batch;
+use super::messages::{End, Messages};
+use super::socket::SocketMemory;
+
+/// How long a drain may take while more keeps coming.
+pub(super) const DRAIN_MAX: Duration = Duration::from_secs(1);
+
+/// Less than any queued datagram takes of the receive buffer, whatever the driver: the packet's
+/// own two structures are larger.
+const DATAGRAM_MEMORY_BYTES_MIN: usize = 256;
+
+/// Takes the datagrams of all sockets without blocking. Everything that was queued at the call is
+/// handed over, however long it takes; what arrives meanwhile, until the deadline.
+///
+/// Returns false if the deadline ended it and datagrams may be left.
+pub(super) fn drain(
+    sockets: &[UdpSocket],
+    messages: &mut Messages,
+    deadline: Instant,
+    counters: &mut ReceiveCounters,
+    visitor: &mut impl Visit,
+) -> io::Result<bool> {
+    // A queue is read in order, so what it held at the call is through after that many.
+    let queued_max = sockets.iter().map(|socket| {
+        let memory = SocketMemory::of(socket)?;
+        Ok(memory.queue_bytes / DATAGRAM_MEMORY_BYTES_MIN)
+    });
+    let queued_max: Vec<usize> = queued_max.collect::<io::Result<_>>()?;
+    let mut batch = Batch::default();
+    let mut complete = true;
+    for (socket, queued_max) in sockets.iter().zip(queued_max) {
+        let taken_before = batch.datagrams;
+        let mut failures = 0;
+        loop {
+            match messages.take(socket, 1024, &mut batch, counters, visitor)? {
+                End::Empty => break,
+                End::Short => failures = 0,
+                End::Limit => {
+                    failures = 0;
+                    let taken = batch.datagrams - taken_before;
+                    if taken >= queued_max && Instant::now() >= deadline {
+                        complete = false;
+                        break;
+                    }
+                }
+                End::Failing => {
+                    failures += 1;
+                    if failures > 10 || Instant::now() >= deadline {
+                        complete = false;
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    }
+    Ok(complete)
+}

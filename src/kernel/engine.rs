@@ -1,0 +1,205 @@
+//! One shard's engine: io_uring or recvmmsg behind one face, and the way from the first to the
+//! second when a ring fails.
+
+use std::io;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use super::buffers::DATAGRAM_BYTES_MAX;
+use super::counters::ReceiveCounters;
+use super::multishot::{RingReceiver, RingSettings};
+use super::probe::explain_no_memory;
+use super::recvmmsg::MmsgReceiver;
+use super::select::{EngineChoice, EngineKind, Selection};
+use super::socket::{SocketMemory, bounded_wait};
+use super::waker::Waker;
+use super::{Receive, Turn, Visit};
+
+/// What a receiver is told; the same for all shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveSettings {
+    /// Which engine to use.
+    pub choice: EngineChoice,
+    /// How long datagrams may gather before they are handed over. 0 hands each over as it comes,
+    /// for more than twice the CPU; shortened where the receive buffer is small.
+    pub max_wait: Duration,
+    /// The size of a buffer in bytes; longer datagrams are cut. At most
+    /// [`DATAGRAM_BYTES_MAX`], which cuts none.
+    pub max_datagram_bytes: usize,
+}
+
+impl Default for ReceiveSettings {
+    fn default() -> Self {
+        ReceiveSettings {
+            choice: EngineChoice::Auto,
+            max_wait: Duration::from_millis(5),
+            max_datagram_bytes: DATAGRAM_BYTES_MAX,
+        }
+    }
+}
+
+/// The engine of one shard. Belongs to the thread that opened it.
+pub struct Engine {
+    receiver: Receiver,
+    waker: Waker,
+    max_wait: Duration,
+    max_datagram_bytes: usize,
+    /// Counts of a receiver that was given up.
+    earlier: ReceiveCounters,
+}
+
+/// Matched once per turn, never per datagram.
+enum Receiver {
+    Ring(RingReceiver),
+    Mmsg(MmsgReceiver),
+}
+
+impl Engine {
+    /// Opens the engine that was selected, on sockets that are bound already. To be called in
+    /// the thread that will receive: the kernel ties a ring to it.
+    ///
+    /// With `auto`, a ring that cannot be had after all is logged and recvmmsg runs instead.
+    ///
+    /// # Errors
+    /// Names the limit on locked memory if io_uring was asked for and there is too little.
+    pub fn open(
+        sockets: Vec<UdpSocket>,
+        waker: Waker,
+        selection: &Selection,
+        settings: &ReceiveSettings,
+    ) -> io::Result<Engine> {
+        let max_wait = wait_for_sockets(&sockets, settings.max_wait)?;
+        let max_datagram_bytes = settings.max_datagram_bytes.clamp(1, DATAGRAM_BYTES_MAX);
+        let ring_settings = RingSettings::new(max_datagram_bytes, max_wait);
+        let receiver = match selection.kind {
+            EngineKind::Recvmmsg => {
+                let opened =
+                    MmsgReceiver::open(sockets, waker.clone(), max_wait, max_datagram_bytes);
+                Receiver::Mmsg(opened?)
+            }
+            EngineKind::IoUring => match open_ring(sockets, &waker, ring_settings) {
+                Ok(receiver) => Receiver::Ring(receiver),
+                Err((_, error)) if selection.choice == EngineChoice::IoUring => return Err(error),
+                Err((sockets, error)) => {
+                    log::warn!("udp: a shard uses the recvmmsg engine (io_uring: {error})");
+                    let opened =
+                        MmsgReceiver::open(sockets, waker.clone(), max_wait, max_datagram_bytes);
+                    Receiver::Mmsg(opened?)
+                }
+            },
+        };
+        Ok(Engine {
+            receiver,
+            waker,
+            max_wait,
+            max_datagram_bytes,
+            earlier: ReceiveCounters::default(),
+        })
+    }
+
+    /// Which engine runs; after a ring has failed, `recvmmsg`.
+    pub fn name(&self) -> &'static str {
+        match self.receiver {
+            Receiver::Ring(_) => EngineKind::IoUring.name(),
+            Receiver::Mmsg(_) => EngineKind::Recvmmsg.name(),
+        }
+    }
+
+    /// The wait that is really used: [`bounded_wait`] of the smallest receive buffer.
+    pub fn max_wait(&self) -> Duration {
+        self.max_wait
+    }
+
+    /// What was counted since the engine was opened.
+    pub fn counters(&self) -> ReceiveCounters {
+        let mut counters = self.earlier;
+        counters += match &self.receiver {
+            Receiver::Ring(receiver) => receiver.counters(),
+            Receiver::Mmsg(receiver) => receiver.counters(),
+        };
+        counters
+    }
+
+    /// Goes on with recvmmsg on the sockets of a ring that failed.
+    fn give_up_ring(&mut self, error: &io::Error, visitor: &mut impl Visit) -> io::Result<()> {
+        let Receiver::Ring(ring) = &mut self.receiver else {
+            unreachable!("only a ring is given up");
+        };
+        log::warn!("udp: io_uring failed ({error}); this shard goes on with recvmmsg");
+        let sockets = ring.retire(visitor);
+        self.earlier += ring.counters();
+        let waker = self.waker.clone();
+        let opened = MmsgReceiver::open(sockets, waker, self.max_wait, self.max_datagram_bytes)?;
+        self.receiver = Receiver::Mmsg(opened);
+        Ok(())
+    }
+}
+
+impl Receive for Engine {
+    fn receive(&mut self, visitor: &mut impl Visit) -> io::Result<Turn> {
+        match &mut self.receiver {
+            Receiver::Mmsg(receiver) => receiver.receive(visitor),
+            Receiver::Ring(receiver) => match receiver.receive(visitor) {
+                Ok(turn) => Ok(turn),
+                Err(error) => {
+                    self.give_up_ring(&error, visitor)?;
+                    self.receive(visitor)
+                }
+            },
+        }
+    }
+
+    fn drain(&mut self, visitor: &mut impl Visit) -> io::Result<bool> {
+        match &mut self.receiver {
+            Receiver::Mmsg(receiver) => receiver.drain(visitor),
+            Receiver::Ring(receiver) => match receiver.drain(visitor) {
+                Ok(complete) => Ok(complete),
+                Err(error) => {
+                    self.give_up_ring(&error, visitor)?;
+                    self.drain(visitor)
+                }
+            },
+        }
+    }
+
+    fn sockets(&self) -> &[UdpSocket] {
+        match &self.receiver {
+            Receiver::Ring(receiver) => receiver.sockets(),
+            Receiver::Mmsg(receiver) => receiver.sockets(),
+        }
+    }
+}
+
+/// The wait that the smallest receive buffer allows.
+fn wait_for_sockets(sockets: &[UdpSocket], asked: Duration) -> io::Result<Duration> {
+    let mut wait = asked;
+    for socket in sockets {
+        let memory = SocketMemory::of(socket)?;
+        wait = bounded_wait(memory.receive_buffer_bytes, wait);
+    }
+    Ok(wait)
+}
+
+/// Opens a ring, after one ENOMEM with half of everything. The limit on locked memory is per
+/// user, so a ring of the same size may fit in one moment and not in the next.
+fn open_ring(
+    sockets: Vec<UdpSocket>,
+    waker: &Waker,
+    settings: RingSettings,
+) -> Result<RingReceiver, (Vec<UdpSocket>, io::Error)> {
+    let is_no_memory = |error: &io::Error| error.raw_os_error() == Some(libc::ENOMEM);
+    match RingReceiver::open(sockets, waker.clone(), settings) {
+        Err((sockets, error)) if is_no_memory(&error) => {
+            RingReceiver::open(sockets, waker.clone(), settings.halved()).map_err(
+                |(sockets, error)| {
+                    if is_no_memory(&error) {
+                        (sockets, io::Error::other(explain_no_memory()))
+                    } else {
+                        (sockets, error)
+                    }
+                },
+            )
+        }
+        result => result,
+    }
+}

@@ -1,0 +1,165 @@
+//! The engine for hosts without io_uring: sleeps while a batch gathers, then takes it with
+//! recvmmsg without blocking.
+//!
+//! Hot path: no allocation per datagram, no lock, no logging.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use smallvec::SmallVec;
+
+use super::counters::ReceiveCounters;
+use super::drain::{DRAIN_MAX, drain};
+use super::ledger::Batch;
+use super::messages::{End, Messages};
+use super::waker::Waker;
+use super::{Receive, Turn, Visit};
+
+/// Datagrams that one turn hands over at most (and a call's worth per socket more), so that a
+/// flood cannot keep a flush out.
+const TURN_DATAGRAMS_MAX: usize = 4096;
+
+/// The pause after a turn of errors only.
+pub(super) const ERROR_PAUSE: Duration = Duration::from_millis(1);
+
+/// What to do before the sockets are read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// Wait for the first datagram without end: the last turn found nothing.
+    Idle,
+    /// Let a batch gather: datagrams are coming.
+    Gather,
+    /// Read on: the last turn stopped at its limit.
+    Read,
+    /// Let an error pass.
+    Pause,
+}
+
+/// Receives with recvmmsg.
+pub(super) struct MmsgReceiver {
+    sockets: Vec<UdpSocket>,
+    waker: Waker,
+    messages: Messages,
+    max_wait: Duration,
+    next: Next,
+    /// The socket that the next turn begins with, so that each has the first place in turn.
+    first_socket: usize,
+    counters: ReceiveCounters,
+    drained: bool,
+}
+
+impl MmsgReceiver {
+    pub(super) fn open(
+        sockets: Vec<UdpSocket>,
+        waker: Waker,
+        max_wait: Duration,
+        max_datagram_bytes: usize,
+    ) -> io::Result<Self> {
+        Ok(MmsgReceiver {
+            sockets,
+            waker,
+            messages: Messages::new(max_datagram_bytes)?,
+            max_wait,
+            // Something may be queued already, so look before the first wait.
+            next: Next::Read,
+            first_socket: 0,
+            counters: ReceiveCounters::default(),
+            drained: false,
+        })
+    }
+
+    pub(super) fn counters(&self) -> ReceiveCounters {
+        self.counters
+    }
+
+    /// Waits as the last turn suggests. Returns whether the waker's event was seen.
+    fn wait(&mut self) -> io::Result<bool> {
+        match self.next {
+            Next::Read => Ok(false),
+            Next::Gather if self.max_wait.is_zero() => self.wait_for_first(),
+            Next::Gather => Ok(self.waker.sleep(self.max_wait)),
+            Next::Pause => Ok(self.waker.sleep(ERROR_PAUSE)),
+            Next::Idle => self.wait_for_first(),
+        }
+    }
+
+    fn wait_for_first(&mut self) -> io::Result<bool> {
+        self.counters.enters += 1;
+        let mut events: SmallVec<[PollFd<'_>; 8]> = SmallVec::new();
+        events.push(PollFd::new(&self.waker, PollFlags::IN));
+        for socket in &self.sockets {
+            events.push(PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN));
+        }
+        match poll(&mut events, None) {
+            Ok(_) => Ok(!events[0].revents().is_empty()),
+            // A signal: look at everything. No memory for the wait: likewise, a turn without
+            // datagrams then comes back here.
+            Err(Errno::INTR | Errno::NOMEM) => Ok(false),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn read(&mut self, visitor: &mut impl Visit) -> io::Result<usize> {
+        let mut batch = Batch::default();
+        let mut next = Next::Idle;
+        let count = self.sockets.len();
+        let share = TURN_DATAGRAMS_MAX / count.max(1);
+        for turn in 0..count {
+            let socket = &self.sockets[(self.first_socket + turn) % count];
+            let end = self
+                .messages
+                .take(socket, share, &mut batch, &mut self.counters, visitor)?;
+            match end {
+                End::Empty | End::Short => {}
+                End::Limit => next = Next::Read,
+                End::Failing if next == Next::Idle => next = Next::Pause,
+                End::Failing => {}
+            }
+        }
+        if next == Next::Idle && batch.datagrams > 0 {
+            next = Next::Gather;
+        }
+        self.first_socket = (self.first_socket + 1) % count.max(1);
+        self.next = next;
+        Ok(batch.datagrams)
+    }
+}
+
+impl Receive for MmsgReceiver {
+    fn receive(&mut self, visitor: &mut impl Visit) -> io::Result<Turn> {
+        assert!(!self.drained, "nothing is received after a drain");
+        loop {
+            let event_seen = self.wait()?;
+            let datagrams = self.read(visitor)?;
+            let woken = if event_seen {
+                self.waker.take_event()
+            } else {
+                self.waker.take()
+            };
+            if datagrams > 0 || woken {
+                return Ok(Turn { datagrams, woken });
+            }
+        }
+    }
+
+    fn drain(&mut self, visitor: &mut impl Visit) -> io::Result<bool> {
+        self.drained = true;
+        let deadline = Instant::now() + DRAIN_MAX;
+        let counters = &mut self.counters;
+        drain(
+            &self.sockets,
+            &mut self.messages,
+            deadline,
+            counters,
+            visitor,
+        )
+    }
+
+    fn sockets(&self) -> &[UdpSocket] {
+        &self.sockets
+    }
+}

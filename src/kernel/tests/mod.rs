@@ -1,0 +1,1 @@
+//! Scenarios against the real kernel over loopback, most of them for both engines.
