@@ -190,3 +190,6 @@ fn wrong_settings(message: String) -> Exit {
         code: WRONG_SETTINGS,
     }
 }
+
+#[cfg(test)]
+mod tests;

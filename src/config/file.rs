@@ -14,7 +14,7 @@ pub struct Mistake {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// The line's text.
+    /// The line's text, with spaces for control characters.
     pub text: String,
     /// What is wrong.
     pub reason: String,

@@ -1,10 +1,11 @@
 //! The command line of gstatsd, which ringstat takes when it is started under that name.
 
-use clap::ArgAction::{Append, Count as Counted};
+use clap::ArgAction::{Append, Count as Counted, Version};
 use clap::Parser;
 
 use super::pending::{BindAddress, Dialect, Encoding, SinkAddress};
-use super::values::{FlushInterval, Percents, Prefix};
+use super::prefix::Prefix;
+use super::values::{FlushInterval, Percents};
 use super::{Settings, text};
 
 /// Takes StatsD lines by UDP, adds them up and sends the result to Graphite, as gstatsd does.
@@ -12,7 +13,8 @@ use super::{Settings, text};
 // As with gstatsd, the last of several -f counts, and a long option may be shortened.
 #[command(
     name = "gstatsd",
-    version,
+    version = concat!("(ringstat ", env!("CARGO_PKG_VERSION"), ")"),
+    disable_version_flag = true,
     args_override_self = true,
     infer_long_args = true
 )]
@@ -47,6 +49,10 @@ pub struct Arguments {
     /// Go into the background
     #[arg(short = 'D', long)]
     daemonize: bool,
+
+    /// Print version
+    #[arg(long, action = Version)]
+    version: (),
 }
 
 impl Arguments {

@@ -3,6 +3,7 @@
 pub mod file;
 pub mod gstatsd;
 mod pending;
+pub mod prefix;
 mod settings;
 mod text;
 pub mod values;
@@ -15,10 +16,9 @@ use std::time::Duration;
 use log::LevelFilter;
 
 pub use pending::{BindAddress, Dialect, Encoding, EngineChoice, Idle, SinkAddress};
+use prefix::{HostLabel, Prefix};
 pub use settings::Settings;
-use values::{
-    Count, DatagramSize, FilePath, FlushInterval, HostLabel, LogLevel, Percents, Prefix, Size, Time,
-};
+use values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};
 
 /// Everything that the daemon was told, with defaults filled in, each value and their relations
 /// checked.
@@ -348,3 +348,6 @@ fn level_of(verbose: u8) -> LevelFilter {
         _ => LevelFilter::Trace,
     }
 }
+
+#[cfg(test)]
+mod tests;

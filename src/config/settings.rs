@@ -8,10 +8,10 @@ use clap::ArgAction::{Append, Count as Counted, Set};
 use serde::{Deserialize, Serialize};
 
 use super::pending::{BindAddress, Dialect, EngineChoice, Idle, SinkAddress};
+use super::prefix::Prefix;
 use super::text;
 use super::values::{
-    DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Prefix, ShardCount, Size,
-    TableCount, Time,
+    DatagramSize, FilePath, FlushInterval, LogLevel, Percents, ShardCount, Size, TableCount, Time,
 };
 
 /// Settings from one source: what is `None` was not given there.
@@ -31,8 +31,8 @@ pub struct Settings {
     /// Number of shards: threads that receive and add up, each with a socket of its own
     /// [default: one per allowed CPU, at most 4]
     ///
-    /// One shard takes some hundred thousand datagrams a second. More cost memory and make smaller
-    /// batches, so give more only when the log says that a shard is over 70 % busy.
+    /// Each further shard costs memory and makes all batches smaller. Take 1 where one core is
+    /// enough for the traffic, and more when the log says that a shard is over 70 % busy.
     #[arg(long, value_name = "COUNT", help_heading = LISTENING)]
     #[arg(value_parser = text::parse::<ShardCount>)]
     #[serde(with = "text::number")]
@@ -42,7 +42,8 @@ pub struct Settings {
     ///
     /// Only for a machine on which nothing else wants those CPUs: elsewhere the scheduler knows
     /// better.
-    #[arg(long, value_name = "BOOL", help_heading = LISTENING)]
+    #[arg(long, help_heading = LISTENING)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub pin: Option<bool>,
 
@@ -114,7 +115,8 @@ pub struct Settings {
     ///
     /// The first interval is then shorter. false counts from the start, as etsy's statsd and
     /// gstatsd do.
-    #[arg(long, value_name = "BOOL", help_heading = AGGREGATION, action = Set)]
+    #[arg(long, help_heading = AGGREGATION, action = Set)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
     pub align: Option<bool>,
 
     /// Whose paths and arithmetic the points follow: etsy, etsy-legacy or gstatsd [default: etsy]
@@ -148,14 +150,16 @@ pub struct Settings {
     /// Let a timer's sample rate count in all its statistics [default: false]
     ///
     /// false weights only its count, as other daemons do.
-    #[arg(long, value_name = "BOOL", help_heading = AGGREGATION)]
+    #[arg(long, help_heading = AGGREGATION)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub weighted_timers: Option<bool>,
 
     /// Keep DogStatsD tags as Graphite tags [default: true; false with naming gstatsd]
     ///
     /// false drops them before a series is looked up, so that all its tag sets become one series.
-    #[arg(long, value_name = "BOOL", help_heading = AGGREGATION, action = Set)]
+    #[arg(long, help_heading = AGGREGATION, action = Set)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
     pub tags: Option<bool>,
 
     /// How long a silent counter, timer or set is still reported, as 0
@@ -187,7 +191,7 @@ pub struct Settings {
     /// Most series that a shard holds, all types together [default: 1000000]
     ///
     /// When it is reached the longest silent ones make room; a new one is refused, and counted,
-    /// only if all are live. A series takes some hundred bytes.
+    /// only if all are live. More costs memory.
     #[arg(long, value_name = "COUNT", help_heading = LIMITS)]
     #[arg(value_parser = text::parse::<TableCount>)]
     #[serde(with = "text::number")]
@@ -211,12 +215,16 @@ pub struct Settings {
     pub max_set_values: Option<TableCount>,
 
     /// Keep the gauges' levels in this file over a restart [default: none]
+    ///
+    /// Without it a gauge that is moved by +5 or -5 starts from 0 again.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]
     pub state_file: Option<FilePath>,
 
     /// Write the process id to this file [default: none]
+    ///
+    /// For init scripts that stop a daemon by it, with --daemonize or without.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]
@@ -225,11 +233,14 @@ pub struct Settings {
     /// Go into the background once all sockets are open [default: false]
     ///
     /// Not needed under a service manager. Combine with --log, for the terminal is left.
-    #[arg(short = 'D', long, value_name = "BOOL", help_heading = PROCESS)]
+    #[arg(short = 'D', long, help_heading = PROCESS)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub daemonize: Option<bool>,
 
-    /// Append the log to this file [default: none, the standard error]
+    /// Append the log to this file [default: none]
+    ///
+    /// Without it the log goes to the standard error, which service managers collect.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]

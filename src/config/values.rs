@@ -1,4 +1,4 @@
-//! The values that settings have in text: times, sizes, counts, percentiles, prefixes.
+//! The values that settings have in text: times, sizes, counts, percentiles.
 //!
 //! Each is checked while it is parsed, so that a message can point at the place in the file.
 
@@ -207,94 +207,6 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What goes before a series' name: bytes that are safe in a Graphite path, or nothing.
-/// `{host}` in it stands for the first label of the host name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Prefix(pub(super) String);
-
-/// The longest prefix in bytes, and the longest of its segments: a segment becomes a file name.
-const PREFIX_BYTES_MAX: usize = 512;
-const SEGMENT_BYTES_MAX: usize = 255;
-
-impl Prefix {
-    /// The prefix with `{host}` replaced.
-    ///
-    /// # Errors
-    /// A message if it is then too long.
-    pub fn expand(&self, host: &HostLabel) -> Result<String, String> {
-        let text = self.0.replace("{host}", &host.0);
-        let long_segment = text
-            .split('.')
-            .any(|segment| segment.len() > SEGMENT_BYTES_MAX);
-        if long_segment || text.len() > PREFIX_BYTES_MAX {
-            return Err(format!(
-                "the prefix `{text}` is too long: at most {PREFIX_BYTES_MAX} bytes, \
-                 and {SEGMENT_BYTES_MAX} between two dots"
-            ));
-        }
-        Ok(text)
-    }
-}
-
-impl FromStr for Prefix {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let trimmed = text.trim_matches('.');
-        let bare = trimmed.replace("{host}", "host");
-        if let Some(bad) = bare
-            .chars()
-            .find(|c| !c.is_ascii() || !is_path_byte(*c as u8))
-        {
-            return Err(format!(
-                "the prefix `{text}` holds {bad:?}: letters, digits, `_`, `-`, `.` and `{{host}}` \
-                 are safe in a Graphite path"
-            ));
-        }
-        if bare.contains("..") {
-            return Err(format!("the prefix `{text}` holds two dots in a row"));
-        }
-        let prefix = Self(trimmed.to_owned());
-        prefix.expand(&HostLabel("host".to_owned()))?;
-        Ok(prefix)
-    }
-}
-
-impl fmt::Display for Prefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The first label of a host name, made safe for a Graphite path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostLabel(String);
-
-impl HostLabel {
-    /// Takes what stands before the first dot; unsafe bytes become `_`.
-    #[must_use]
-    pub fn new(host_name: &str) -> Self {
-        let label = host_name.split('.').next().unwrap_or_default();
-        let safe = |byte| {
-            if is_path_byte(byte) {
-                char::from(byte)
-            } else {
-                '_'
-            }
-        };
-        let label: String = label.bytes().map(safe).take(64).collect();
-        Self(if label.is_empty() {
-            "localhost".to_owned()
-        } else {
-            label
-        })
-    }
-}
-
-fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-}
-
 /// The path of a file; not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePath(pub String);
@@ -363,4 +275,43 @@ fn scaled(number: &str, unit: u64) -> Option<u64> {
 fn largest_whole_unit(units: &[(&'static str, u64)], total: u64) -> (&'static str, u64) {
     let whole = units.iter().find(|(_, unit)| total.is_multiple_of(*unit));
     *whole.expect("the last unit is 1, which divides everything")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_printed_in_the_largest_whole_unit() {
+        for (given, printed) in [
+            ("0", "0s"),
+            ("0.0000000014", "1ns"),
+            ("1.5us", "1500ns"),
+            ("0.005", "5ms"),
+            ("90", "90s"),
+            ("120s", "2m"),
+            ("1_440 m", "1d"),
+            ("36h", "36h"),
+            ("18446744073709551615ns", "18446744073709551615ns"),
+        ] {
+            let time: Time = given.parse().expect(given);
+            assert_eq!(time.to_string(), printed, "for {given}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_printed_in_the_largest_whole_unit() {
+        for (given, printed) in [
+            ("1", "1"),
+            ("1024", "1KiB"),
+            ("0.5MiB", "512KiB"),
+            ("32 MiB", "32MiB"),
+            ("1MB", "1000000"),
+            ("4096GiB", "4TiB"),
+            ("18446744073709551615", "18446744073709551615"),
+        ] {
+            let size: Size = given.parse().expect(given);
+            assert_eq!(size.to_string(), printed, "for {given}");
+        }
+    }
 }
