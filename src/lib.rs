@@ -3,6 +3,10 @@
 //! The modules stand in the order in which data flows through them; ARCHITECTURE.md has the map
 //! and the invariants, `tests/architecture.rs` keeps the directions.
 
+pub mod cli;
+
+pub mod config;
+
 pub mod transport;
 
 #[allow(unsafe_code)]

@@ -1,0 +1,204 @@
+//! Tests that options, keys of the file, help, defaults and README's table are one list.
+
+use std::collections::BTreeSet;
+
+use clap::{Arg, CommandFactory};
+
+use super::{ConfigFile, config};
+use crate::cli::{Arguments, Command, options_table, split_default};
+use crate::config::Settings;
+
+/// Every option that is also a key.
+fn options() -> Vec<Arg> {
+    let command = Arguments::command();
+    let only_here = ["config", "check"];
+    let all = command
+        .get_arguments()
+        .filter(|option| !only_here.contains(&option.get_id().as_str()));
+    all.cloned().collect()
+}
+
+fn key(option: &Arg) -> String {
+    option
+        .get_long()
+        .expect("each option has a long name")
+        .replace('-', "_")
+}
+
+#[test]
+fn every_option_has_a_place_a_summary_a_default_and_more_to_say() {
+    for option in options() {
+        let name = key(&option);
+        assert!(
+            option.get_help_heading().is_some(),
+            "{name} stands under no heading"
+        );
+        let help = option
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let (summary, default, _) = split_default(&help);
+        assert!(!summary.is_empty() && !default.is_empty(), "{name}: {help}");
+        assert!(
+            option.get_long_help().is_some(),
+            "{name} does not say when to change it"
+        );
+    }
+}
+
+#[test]
+fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
+    let on_the_command_line: BTreeSet<String> = options().iter().map(key).collect();
+    // Serde's words for an unknown key name all those that it knows.
+    let words = toml::from_str::<Settings>("no-such-key = 1")
+        .expect_err("unknown")
+        .to_string();
+    let list = words
+        .split_once("expected one of ")
+        .expect("serde lists the keys")
+        .1;
+    let in_the_file = list
+        .trim()
+        .split(", ")
+        .map(|key| key.trim_matches('`').to_owned());
+    assert_eq!(on_the_command_line, in_the_file.collect());
+}
+
+/// For each option: two values, both other than the default.
+const TWO_VALUES: [(&str, &str, &str); 28] = [
+    ("bind", "127.0.0.1:1", "127.0.0.1:2"),
+    ("shards", "7", "8"),
+    ("pin", "true", "false"),
+    ("engine", "recvmmsg", "io_uring"),
+    ("max-wait", "6ms", "0"),
+    ("receive-buffer", "1MiB", "2MB"),
+    ("max-datagram", "9000", "8KiB"),
+    ("sink", "graphite://a:1", "console:"),
+    ("queue-bytes", "1GiB", "1000"),
+    ("flush", "60", "1.5"),
+    ("align", "false", "true"),
+    ("naming", "gstatsd", "etsy-legacy"),
+    ("prefix", "a", "b.c"),
+    ("percent", "50", "-10"),
+    ("weighted-timers", "true", "false"),
+    ("tags", "false", "true"),
+    ("idle", "none", "1h"),
+    ("idle-gauges", "7m", "none"),
+    ("own-prefix", "", "own"),
+    ("max-series", "10", "11"),
+    ("max-timer-values", "10", "11"),
+    ("max-set-values", "10", "11"),
+    ("state-file", "a", "b"),
+    ("pid-file", "a", "b"),
+    ("daemonize", "true", "false"),
+    ("log", "a", "b"),
+    ("log-level", "warn", "error"),
+    ("verbose", "1", "2"),
+];
+
+/// The option with its value as the command line has it.
+fn as_option(name: &str, value: &str) -> String {
+    match name {
+        "verbose" => format!("-{}", "v".repeat(value.parse().expect("a count"))),
+        _ => format!("--{name}={value}"),
+    }
+}
+
+/// The option with its value as the file has it.
+fn as_key(name: &str, value: &str) -> String {
+    let key = name.replace('-', "_");
+    match (name, value) {
+        ("verbose", _) | (_, "true" | "false") => format!("{key} = {value}"),
+        _ => format!("{key} = '{value}'"),
+    }
+}
+
+#[test]
+fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
+    let tested: BTreeSet<String> = TWO_VALUES.map(|(name, ..)| name.replace('-', "_")).into();
+    assert_eq!(options().iter().map(key).collect::<BTreeSet<_>>(), tested);
+
+    let default = config("ringstat");
+    for (name, in_file, on_line) in TWO_VALUES {
+        let file = ConfigFile::new(&as_key(name, in_file));
+        let run = |command| match command {
+            Ok(Command::Run(config)) => config,
+            other => panic!("{name}: {other:?}"),
+        };
+        let from_file = run(file.with(&[]));
+        let from_both = run(file.with(&[&as_option(name, on_line)]));
+        let from_line = config(&format!("ringstat {}", as_option(name, on_line)));
+        assert_ne!(from_file, default, "{name} in the file has no effect");
+        assert_eq!(
+            config(&format!("ringstat {}", as_option(name, in_file))),
+            from_file,
+            "{name}"
+        );
+        assert_ne!(
+            from_both, from_file,
+            "{name} on the command line does not win"
+        );
+        assert_eq!(from_both, from_line, "{name} in the file shines through");
+    }
+}
+
+#[test]
+fn the_defaults_that_the_help_names_are_the_defaults() {
+    let words = ["one per allowed CPU, at most 4", "none"];
+    for option in options() {
+        let help = option
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let (_, default, _) = split_default(&help);
+        let name = option.get_long().expect("a long name");
+        let (default, with_gstatsd) = match default.split_once("; ") {
+            Some((default, rest)) => (default, rest.strip_suffix(" with naming gstatsd")),
+            None => (default, Some(default)),
+        };
+        let with_gstatsd = with_gstatsd.unwrap_or_else(|| panic!("unusual default: {help}"));
+        for (naming, default) in [("etsy", default), ("gstatsd", with_gstatsd)] {
+            let plain = config(&format!("ringstat --naming={naming}"));
+            let option = match (name, default) {
+                ("naming", _) => continue,
+                ("sink", "console:") if plain.sinks.is_empty() => continue,
+                ("verbose", "0") => "-f10".to_owned(),
+                ("own-prefix" | "prefix", "none") => format!("--{name}="),
+                ("idle" | "idle-gauges", "none") => format!("--{name}=none"),
+                _ if words.contains(&default) => continue,
+                _ => as_option(name, default),
+            };
+            let given = config(&format!("ringstat --naming={naming} {option}"));
+            assert_eq!(
+                given, plain,
+                "{option} is not the default with naming {naming}"
+            );
+        }
+    }
+    assert_eq!(config("ringstat --naming=etsy"), config("ringstat"));
+}
+
+#[test]
+fn the_table_has_a_row_for_each_option() {
+    let table = options_table();
+    for option in options() {
+        let long = option.get_long().expect("a long name");
+        let row = format!("`--{long}` | `{}` | ", key(&option));
+        assert_eq!(table.matches(&row).count(), 1, "{long} in {table}");
+    }
+    let flush =
+        "| `-f`, `--flush` | `flush` | 10s | Flush interval: seconds, also 0.5, 500ms or 1m. ";
+    assert!(table.contains(flush), "{table}");
+    assert!(table.contains("\n\n**Listening**\n\n| option | key in the file | default |"));
+    assert!(
+        table.contains("| `-b`, `--bind` | `bind` | [::]:8125 | Listen on"),
+        "{table}"
+    );
+    for line in table.lines().filter(|line| line.starts_with('|')) {
+        assert_eq!(
+            line.matches('|').count() - line.matches("\\|").count(),
+            5,
+            "{line}"
+        );
+    }
+}

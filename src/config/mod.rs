@@ -1,0 +1,353 @@
+//! The settings of the daemon, checked: what is in a [`Config`] can be relied on.
+
+pub mod file;
+pub mod gstatsd;
+mod pending;
+pub mod prefix;
+mod settings;
+mod text;
+pub mod values;
+
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use log::LevelFilter;
+
+pub use pending::{BindAddress, Dialect, Encoding, EngineChoice, Idle, SinkAddress};
+use prefix::{HostLabel, Prefix};
+pub use settings::Settings;
+use values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};
+
+/// Everything that the daemon was told, with defaults filled in, each value and their relations
+/// checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where to listen; not empty, no address twice.
+    pub bind: Vec<BindAddress>,
+    /// How many shards: at least 1.
+    pub shards: usize,
+    /// Whether each shard is bound to a CPU of its own.
+    pub pin: bool,
+    /// What takes datagrams off the kernel.
+    pub engine: EngineChoice,
+    /// How long a batch may be awaited; at most the flush interval, 0: not at all.
+    pub max_wait: Duration,
+    /// What to ask of the kernel for each socket; at least `max_datagram_bytes`, at most 1 GiB.
+    pub receive_buffer_bytes: usize,
+    /// The longest datagram that is taken whole: 1 to 65,507.
+    pub max_datagram_bytes: usize,
+
+    /// Where points go, no sink twice. Empty if none was given: the console then, where the
+    /// standard output is worth it.
+    pub sinks: Vec<SinkAddress>,
+    /// How much each sink may keep while its server is away; at least 1.
+    pub queue_bytes: usize,
+
+    /// The flush interval: 1 ms to 1 day, and at least 1 s with a Graphite sink.
+    pub flush_interval: Duration,
+    /// Whether flushes are at wall-clock multiples of the interval.
+    pub align: bool,
+    /// Whose paths and arithmetic the points follow.
+    pub naming: Dialect,
+    /// What goes before the name of every series: safe in a Graphite path, no dot at its ends.
+    /// Empty: nothing.
+    pub prefix: String,
+    /// Percentiles in the order given: finite, not 0, -100 to 100, none twice.
+    pub percents: Vec<f64>,
+    /// Whether a timer's sample rate counts in all its statistics.
+    pub weighted_timers: bool,
+    /// Whether tags are kept.
+    pub tags: bool,
+    /// What becomes of silent counters, timers and sets.
+    pub idle: Idle,
+    /// What becomes of silent gauges.
+    pub idle_gauges: Idle,
+    /// Where the daemon's own metrics go, made like `prefix`; None: they are not sent.
+    pub own_prefix: Option<String>,
+
+    /// Most series in a shard, all types together; at least 1.
+    pub max_series: usize,
+    /// Most timer values in a shard and interval; at least 1.
+    pub max_timer_values: usize,
+    /// Most members that a set keeps exactly; at least 1.
+    pub max_set_values: usize,
+
+    /// Where gauges' levels outlive a restart.
+    pub state_file: Option<PathBuf>,
+    /// Where the process id is written.
+    pub pid_file: Option<PathBuf>,
+    /// Whether to go into the background.
+    pub daemonize: bool,
+    /// Where the log goes; None: the standard error.
+    pub log: Option<PathBuf>,
+    /// From which level on messages are logged, `verbose` included.
+    pub log_level: LevelFilter,
+    /// How often -v was given: from 1 on a sample of the refused lines is logged.
+    pub verbose: u8,
+}
+
+/// What defaults depend on besides the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// What `{host}` in a prefix stands for.
+    pub host: HostLabel,
+    /// How many CPUs this process may use; at least 1.
+    pub cpu_count: usize,
+}
+
+impl Machine {
+    /// Asks the kernel.
+    #[must_use]
+    pub fn here() -> Self {
+        let name = rustix::system::uname();
+        Self {
+            host: HostLabel::new(&name.nodename().to_string_lossy()),
+            cpu_count: thread::available_parallelism().map_or(1, NonZero::get),
+        }
+    }
+}
+
+/// Kernels hold a receive buffer's size in an int and double what is asked for.
+const RECEIVE_BUFFER_BYTES_MAX: usize = 1 << 30;
+
+/// More shards by default would cost memory and batches; one takes what most machines receive.
+const DEFAULT_SHARD_COUNT_MAX: usize = 4;
+
+/// Below this, two flushes would have one time stamp in Graphite.
+const GRAPHITE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+impl Config {
+    /// Fills in the defaults and checks how the settings fit together.
+    ///
+    /// # Errors
+    /// A message that names the settings that do not.
+    pub fn new(settings: Settings, machine: &Machine) -> Result<Self, String> {
+        let naming = settings.naming.unwrap_or_default();
+        let defaults = Defaults::of(naming);
+        let log_level = settings
+            .log_level
+            .map_or(LevelFilter::Info, |LogLevel(level)| level);
+        let prefix = settings.prefix.unwrap_or_default().expand(&machine.host)?;
+        let own_prefix = settings
+            .own_prefix
+            .unwrap_or(defaults.own_prefix)
+            .expand(&machine.host)?;
+        let config = Self {
+            bind: listed_once(settings.bind).unwrap_or_else(|| vec![default_bind()]),
+            shards: settings.shards.map_or(
+                machine.cpu_count.clamp(1, DEFAULT_SHARD_COUNT_MAX),
+                |Count(count)| count,
+            ),
+            pin: settings.pin.unwrap_or(false),
+            engine: settings.engine.unwrap_or_default(),
+            max_wait: settings
+                .max_wait
+                .map_or(Duration::from_millis(5), |Time(time)| time),
+            receive_buffer_bytes: settings
+                .receive_buffer
+                .map_or(32 << 20, |Size(bytes)| bytes),
+            max_datagram_bytes: settings
+                .max_datagram
+                .map_or(65_507, |DatagramSize(bytes)| bytes),
+            sinks: listed_once(settings.sink).unwrap_or_default(),
+            queue_bytes: settings.queue_bytes.map_or(256 << 20, |Size(bytes)| bytes),
+            flush_interval: settings
+                .flush
+                .map_or(Duration::from_secs(10), |FlushInterval(interval)| interval),
+            align: settings.align.unwrap_or(defaults.align),
+            naming,
+            prefix,
+            percents: settings
+                .percent
+                .map_or_else(|| vec![90.0], distinct_percents),
+            weighted_timers: settings.weighted_timers.unwrap_or(false),
+            tags: settings.tags.unwrap_or(defaults.tags),
+            idle: settings.idle.unwrap_or(defaults.idle),
+            idle_gauges: settings.idle_gauges.unwrap_or(defaults.idle_gauges),
+            own_prefix: Some(own_prefix).filter(|prefix| !prefix.is_empty()),
+            max_series: settings.max_series.map_or(1_000_000, |Count(count)| count),
+            max_timer_values: settings
+                .max_timer_values
+                .map_or(4_000_000, |Count(count)| count),
+            max_set_values: settings.max_set_values.map_or(4_096, |Count(count)| count),
+            state_file: settings.state_file.map(|FilePath(path)| path.into()),
+            pid_file: settings.pid_file.map(|FilePath(path)| path.into()),
+            daemonize: settings.daemonize.unwrap_or(false),
+            log: settings.log.map(|FilePath(path)| path.into()),
+            log_level: log_level.max(level_of(settings.verbose)),
+            verbose: settings.verbose,
+        };
+        config.check_relations()?;
+        Ok(config)
+    }
+
+    /// The configuration as a file that gives the same one again.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&Settings::from(self)).expect("settings are strings, numbers and arrays")
+    }
+
+    fn check_relations(&self) -> Result<(), String> {
+        let flush = Time(self.flush_interval);
+        let graphite = self
+            .sinks
+            .iter()
+            .find(|sink| matches!(sink, SinkAddress::Graphite { .. }));
+        if let Some(sink) = graphite
+            && self.flush_interval < GRAPHITE_INTERVAL_MIN
+        {
+            return Err(format!(
+                "flush = {flush} does not go with sink = {sink}: Graphite's time stamps are whole \
+                 seconds; set flush to 1s or more"
+            ));
+        }
+        if self.max_wait > self.flush_interval {
+            return Err(format!(
+                "max_wait = {} is longer than flush = {flush}: a batch would be late for its \
+                 interval",
+                Time(self.max_wait)
+            ));
+        }
+        if self.receive_buffer_bytes > RECEIVE_BUFFER_BYTES_MAX {
+            return Err(format!(
+                "receive_buffer = {} is more than a kernel gives: at most 1GiB",
+                Size(self.receive_buffer_bytes)
+            ));
+        }
+        if self.receive_buffer_bytes < self.max_datagram_bytes {
+            return Err(format!(
+                "receive_buffer = {} cannot hold one datagram of max_datagram = {}",
+                Size(self.receive_buffer_bytes),
+                self.max_datagram_bytes
+            ));
+        }
+        match self.naming {
+            Dialect::Gstatsd => self.check_gstatsd_percents(),
+            Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
+        }
+    }
+
+    /// gstatsd cuts a percentile to an integer for its path and has none from the top.
+    fn check_gstatsd_percents(&self) -> Result<(), String> {
+        let percents = &self.percents;
+        for (index, percent) in percents.iter().enumerate() {
+            if *percent < 0.0 {
+                return Err(format!(
+                    "percent = {percent} does not go with naming = gstatsd, which has no \
+                     percentiles from the top"
+                ));
+            }
+            let same = |earlier: &&f64| earlier.trunc() == percent.trunc();
+            if let Some(earlier) = percents[..index].iter().find(same) {
+                return Err(format!(
+                    "percent = {earlier} and percent = {percent} are both upper_{} with naming = \
+                     gstatsd",
+                    percent.trunc()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The settings that give this configuration.
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        let path = |path: &PathBuf| FilePath(path.to_string_lossy().into_owned());
+        Self {
+            bind: Some(config.bind.clone()),
+            shards: Some(Count(config.shards)),
+            pin: Some(config.pin),
+            engine: Some(config.engine),
+            max_wait: Some(Time(config.max_wait)),
+            receive_buffer: Some(Size(config.receive_buffer_bytes)),
+            max_datagram: Some(DatagramSize(config.max_datagram_bytes)),
+            sink: Some(config.sinks.clone()),
+            queue_bytes: Some(Size(config.queue_bytes)),
+            flush: Some(FlushInterval(config.flush_interval)),
+            align: Some(config.align),
+            naming: Some(config.naming),
+            prefix: Some(Prefix(config.prefix.clone())),
+            percent: Some(vec![Percents(config.percents.clone())]),
+            weighted_timers: Some(config.weighted_timers),
+            tags: Some(config.tags),
+            idle: Some(config.idle),
+            idle_gauges: Some(config.idle_gauges),
+            own_prefix: Some(Prefix(config.own_prefix.clone().unwrap_or_default())),
+            max_series: Some(Count(config.max_series)),
+            max_timer_values: Some(Count(config.max_timer_values)),
+            max_set_values: Some(Count(config.max_set_values)),
+            state_file: config.state_file.as_ref().map(path),
+            pid_file: config.pid_file.as_ref().map(path),
+            daemonize: Some(config.daemonize),
+            log: config.log.as_ref().map(path),
+            log_level: Some(LogLevel(config.log_level)),
+            verbose: config.verbose,
+        }
+    }
+}
+
+/// The defaults that follow from the naming.
+struct Defaults {
+    align: bool,
+    tags: bool,
+    idle: Idle,
+    idle_gauges: Idle,
+    own_prefix: Prefix,
+}
+
+impl Defaults {
+    fn of(naming: Dialect) -> Self {
+        match naming {
+            Dialect::Etsy | Dialect::EtsyLegacy => Self {
+                align: true,
+                tags: true,
+                idle: Idle::After(Duration::from_secs(300)),
+                idle_gauges: Idle::Never,
+                own_prefix: Prefix("ringstat.{host}".to_owned()),
+            },
+            Dialect::Gstatsd => Self {
+                align: false,
+                tags: false,
+                idle: Idle::Quiet,
+                idle_gauges: Idle::Quiet,
+                own_prefix: Prefix::default(),
+            },
+        }
+    }
+}
+
+fn default_bind() -> BindAddress {
+    "[::]:8125"
+        .parse()
+        .expect("an address in brackets and a port")
+}
+
+/// The list without repetitions; None if it is empty, which says no more than no list.
+fn listed_once<T: PartialEq>(list: Option<Vec<T>>) -> Option<Vec<T>> {
+    let mut once = Vec::new();
+    for item in list? {
+        if !once.contains(&item) {
+            once.push(item);
+        }
+    }
+    Some(once).filter(|once| !once.is_empty())
+}
+
+fn distinct_percents(lists: Vec<Percents>) -> Vec<f64> {
+    let percents = lists.into_iter().flat_map(|Percents(list)| list).collect();
+    listed_once(Some(percents)).unwrap_or_default()
+}
+
+fn level_of(verbose: u8) -> LevelFilter {
+    match verbose {
+        0 => LevelFilter::Off,
+        1 => LevelFilter::Debug,
+        _ => LevelFilter::Trace,
+    }
+}
+
+#[cfg(test)]
+mod tests;

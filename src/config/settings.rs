@@ -1,0 +1,310 @@
+//! What a user can set: each option once, for the command line and for the file.
+//!
+//! A field is an option of the command line (`--max-wait`), a key of the file (`max_wait`), its
+//! help and its line in README. All are optional here; [`super::Config`] fills in the defaults,
+//! and a test keeps the defaults that the help names equal to those.
+
+use clap::ArgAction::{Append, Count as Counted, Set};
+use serde::{Deserialize, Serialize};
+
+use super::pending::{BindAddress, Dialect, EngineChoice, Idle, SinkAddress};
+use super::prefix::Prefix;
+use super::text;
+use super::values::{
+    DatagramSize, FilePath, FlushInterval, LogLevel, Percents, ShardCount, Size, TableCount, Time,
+};
+
+/// Settings from one source: what is `None` was not given there.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Listen on this UDP address: [host]:port, port, [::1]:port or udp://host:port; repeatable
+    /// [default: [::]:8125]
+    ///
+    /// Without a host it listens on every address of this machine, IPv4 and IPv6 with one socket.
+    /// A host name is resolved once, at start. An address that another process holds is refused.
+    #[arg(short, long, value_name = "ADDRESS", help_heading = LISTENING, action = Append)]
+    #[arg(value_parser = text::parse::<BindAddress>)]
+    #[serde(with = "text::many")]
+    pub bind: Option<Vec<BindAddress>>,
+
+    /// Number of shards: threads that receive and add up, each with a socket of its own
+    /// [default: one per allowed CPU, at most 4]
+    ///
+    /// Each further shard costs memory and makes all batches smaller. Take 1 where one core is
+    /// enough for the traffic, and more when the log says that a shard is over 70 % busy.
+    #[arg(long, value_name = "COUNT", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<ShardCount>)]
+    #[serde(with = "text::number")]
+    pub shards: Option<ShardCount>,
+
+    /// Bind each shard to a CPU of its own [default: false]
+    ///
+    /// Only for a machine on which nothing else wants those CPUs: elsewhere the scheduler knows
+    /// better.
+    #[arg(long, help_heading = LISTENING)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub pin: Option<bool>,
+
+    /// How datagrams are taken off the kernel: auto, io_uring or recvmmsg [default: auto]
+    ///
+    /// auto tries io_uring and says at start why if it has to take recvmmsg. io_uring refuses to
+    /// start without it.
+    #[arg(long, value_name = "ENGINE", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<EngineChoice>)]
+    #[serde(with = "text::one")]
+    pub engine: Option<EngineChoice>,
+
+    /// How long a shard may wait for a batch of datagrams to gather [default: 5ms]
+    ///
+    /// Longer batches cost less CPU and need more room in the receive buffer; where that is small
+    /// the wait is shortened. 0 takes each datagram as it comes. Up to the flush interval.
+    #[arg(long, value_name = "TIME", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<Time>)]
+    #[serde(with = "text::one")]
+    pub max_wait: Option<Time>,
+
+    /// Receive buffer to ask the kernel for, for each socket, in bytes [default: 32MiB]
+    ///
+    /// A buffer that is too small loses bursts. Without CAP_NET_ADMIN the kernel gives no more
+    /// than net.core.rmem_max; a warning at start says so. At most 1GiB.
+    #[arg(long, value_name = "SIZE", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<Size>)]
+    #[serde(with = "text::one")]
+    pub receive_buffer: Option<Size>,
+
+    /// Longest datagram that is taken whole, in bytes [default: 65507]
+    ///
+    /// Of a longer one the complete lines that fit are kept and the loss is counted. Smaller saves
+    /// memory where all clients keep to an MTU. 1 to 65507, which is all that UDP allows.
+    #[arg(long, value_name = "SIZE", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<DatagramSize>)]
+    #[serde(with = "text::number")]
+    pub max_datagram: Option<DatagramSize>,
+
+    /// Send points there: [host]:port or port of a Graphite server, graphite://host:port,
+    /// graphite+pickle://host:port or console:; repeatable [default: console:]
+    ///
+    /// A missing host is localhost. Each sink has a connection and a queue of its own, so that a
+    /// dead one harms no other. console: is the standard output: a table on a terminal, plain
+    /// lines into a pipe or a file.
+    #[arg(short, long, value_name = "ADDRESS", help_heading = SINKS, action = Append)]
+    #[arg(value_parser = text::parse::<SinkAddress>)]
+    #[serde(with = "text::many")]
+    pub sink: Option<Vec<SinkAddress>>,
+
+    /// How much each sink may keep while its server is away, in bytes [default: 256MiB]
+    ///
+    /// When it is full the oldest interval is dropped and its lines are counted.
+    #[arg(long, value_name = "SIZE", help_heading = SINKS)]
+    #[arg(value_parser = text::parse::<Size>)]
+    #[serde(with = "text::one")]
+    pub queue_bytes: Option<Size>,
+
+    /// Flush interval: seconds, also 0.5, 500ms or 1m [default: 10s]
+    ///
+    /// From 1ms to 1d. A Graphite server needs 1s or more, and its storage schema should have the
+    /// same interval.
+    #[arg(short, long, value_name = "SECONDS", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<FlushInterval>)]
+    #[serde(with = "text::one")]
+    pub flush: Option<FlushInterval>,
+
+    /// Flush at wall-clock multiples of the interval [default: true; false with naming gstatsd]
+    ///
+    /// The first interval is then shorter. false counts from the start, as etsy's statsd and
+    /// gstatsd do.
+    #[arg(long, help_heading = AGGREGATION, action = Set)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
+    pub align: Option<bool>,
+
+    /// Whose paths and arithmetic the points follow: etsy, etsy-legacy or gstatsd [default: etsy]
+    ///
+    /// Take the one that your dashboards were made for. Started under the name gstatsd, ringstat
+    /// takes gstatsd's options and naming.
+    #[arg(long, value_name = "NAMING", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Dialect>)]
+    #[serde(with = "text::one")]
+    pub naming: Option<Dialect>,
+
+    /// Put this before the name of every series; {host} is the first label of the host name
+    /// [default: none]
+    ///
+    /// With prefix web the counter hits is stats.counters.web.hits.count. For several daemons that
+    /// write to one server: --prefix '{host}'.
+    #[arg(short = 'x', long, value_name = "PREFIX", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Prefix>)]
+    #[serde(with = "text::one")]
+    pub prefix: Option<Prefix>,
+
+    /// Percentile of timers to report, -100 to 100; a comma list, or repeated [default: 90]
+    ///
+    /// 99.9 gives upper_99_9, mean_99_9 and so on. A negative one looks from the top and is not
+    /// for naming gstatsd. An empty value gives none.
+    #[arg(short, long, value_name = "PERCENT", help_heading = AGGREGATION, action = Append)]
+    #[arg(value_parser = text::parse::<Percents>, allow_hyphen_values = true)]
+    #[serde(with = "text::percents")]
+    pub percent: Option<Vec<Percents>>,
+
+    /// Let a timer's sample rate count in all its statistics [default: false]
+    ///
+    /// false weights only its count, as other daemons do.
+    #[arg(long, help_heading = AGGREGATION)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub weighted_timers: Option<bool>,
+
+    /// Keep DogStatsD tags as Graphite tags [default: true; false with naming gstatsd]
+    ///
+    /// false drops them before a series is looked up, so that all its tag sets become one series.
+    #[arg(long, help_heading = AGGREGATION, action = Set)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
+    pub tags: Option<bool>,
+
+    /// How long a silent counter, timer or set is still reported, as 0
+    /// [default: 5m; none with naming gstatsd]
+    ///
+    /// 0 reports it for ever; none says nothing of it while it is silent.
+    #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Idle>)]
+    #[serde(with = "text::one")]
+    pub idle: Option<Idle>,
+
+    /// How long a silent gauge is still reported with its last level
+    /// [default: 0; none with naming gstatsd]
+    ///
+    /// 0 reports it for ever; none says nothing of it while it is silent.
+    #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Idle>)]
+    #[serde(with = "text::one")]
+    pub idle_gauges: Option<Idle>,
+
+    /// Where ringstat's own metrics go [default: ringstat.{host}; none with naming gstatsd]
+    ///
+    /// An empty value sends none of them. {host} is the first label of the host name.
+    #[arg(long, value_name = "PREFIX", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Prefix>)]
+    #[serde(with = "text::one")]
+    pub own_prefix: Option<Prefix>,
+
+    /// Most series that a shard holds, all types together [default: 1000000]
+    ///
+    /// When it is reached the longest silent ones make room; a new one is refused, and counted,
+    /// only if all are live. More costs memory.
+    #[arg(long, value_name = "COUNT", help_heading = LIMITS)]
+    #[arg(value_parser = text::parse::<TableCount>)]
+    #[serde(with = "text::number")]
+    pub max_series: Option<TableCount>,
+
+    /// Most timer values that a shard keeps in an interval [default: 4000000]
+    ///
+    /// Beyond it percentiles come from a sketch with an error below 1 %; counts, sums and extremes
+    /// stay exact. More costs memory.
+    #[arg(long, value_name = "COUNT", help_heading = LIMITS)]
+    #[arg(value_parser = text::parse::<TableCount>)]
+    #[serde(with = "text::number")]
+    pub max_timer_values: Option<TableCount>,
+
+    /// Most members that one set keeps exactly [default: 4096]
+    ///
+    /// Beyond it the number of members is an estimate (HyperLogLog) of bounded size.
+    #[arg(long, value_name = "COUNT", help_heading = LIMITS)]
+    #[arg(value_parser = text::parse::<TableCount>)]
+    #[serde(with = "text::number")]
+    pub max_set_values: Option<TableCount>,
+
+    /// Keep the gauges' levels in this file over a restart [default: none]
+    ///
+    /// Without it a gauge that is moved by +5 or -5 starts from 0 again.
+    #[arg(long, value_name = "FILE", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<FilePath>)]
+    #[serde(with = "text::one")]
+    pub state_file: Option<FilePath>,
+
+    /// Write the process id to this file [default: none]
+    ///
+    /// For init scripts that stop a daemon by it, with --daemonize or without.
+    #[arg(long, value_name = "FILE", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<FilePath>)]
+    #[serde(with = "text::one")]
+    pub pid_file: Option<FilePath>,
+
+    /// Go into the background once all sockets are open [default: false]
+    ///
+    /// Not needed under a service manager. Combine with --log, for the terminal is left.
+    #[arg(short = 'D', long, help_heading = PROCESS)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub daemonize: Option<bool>,
+
+    /// Append the log to this file [default: none]
+    ///
+    /// Without it the log goes to the standard error, which service managers collect.
+    #[arg(long, value_name = "FILE", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<FilePath>)]
+    #[serde(with = "text::one")]
+    pub log: Option<FilePath>,
+
+    /// Log from this level on: off, error, warn, info, debug or trace [default: info]
+    ///
+    /// error: something was lost; warn: something failed and we recovered; info: we started,
+    /// stopped, reconnected.
+    #[arg(long, value_name = "LEVEL", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<LogLevel>)]
+    #[serde(with = "text::one")]
+    pub log_level: Option<LogLevel>,
+
+    /// Log more: -v debug and a sample of the refused lines, -vv trace [default: 0]
+    ///
+    /// It raises --log-level, never lowers it. In a file: verbose = 1.
+    #[arg(short, long, help_heading = PROCESS, action = Counted)]
+    pub verbose: u8,
+}
+
+const LISTENING: &str = "Listening";
+const SINKS: &str = "Sinks";
+const AGGREGATION: &str = "Aggregation";
+const LIMITS: &str = "Limits";
+const PROCESS: &str = "Process";
+
+impl Settings {
+    /// These settings, and where they say nothing, those of `fallback`.
+    #[must_use]
+    pub fn or(self, fallback: Self) -> Self {
+        Self {
+            bind: self.bind.or(fallback.bind),
+            shards: self.shards.or(fallback.shards),
+            pin: self.pin.or(fallback.pin),
+            engine: self.engine.or(fallback.engine),
+            max_wait: self.max_wait.or(fallback.max_wait),
+            receive_buffer: self.receive_buffer.or(fallback.receive_buffer),
+            max_datagram: self.max_datagram.or(fallback.max_datagram),
+            sink: self.sink.or(fallback.sink),
+            queue_bytes: self.queue_bytes.or(fallback.queue_bytes),
+            flush: self.flush.or(fallback.flush),
+            align: self.align.or(fallback.align),
+            naming: self.naming.or(fallback.naming),
+            prefix: self.prefix.or(fallback.prefix),
+            percent: self.percent.or(fallback.percent),
+            weighted_timers: self.weighted_timers.or(fallback.weighted_timers),
+            tags: self.tags.or(fallback.tags),
+            idle: self.idle.or(fallback.idle),
+            idle_gauges: self.idle_gauges.or(fallback.idle_gauges),
+            own_prefix: self.own_prefix.or(fallback.own_prefix),
+            max_series: self.max_series.or(fallback.max_series),
+            max_timer_values: self.max_timer_values.or(fallback.max_timer_values),
+            max_set_values: self.max_set_values.or(fallback.max_set_values),
+            state_file: self.state_file.or(fallback.state_file),
+            pid_file: self.pid_file.or(fallback.pid_file),
+            daemonize: self.daemonize.or(fallback.daemonize),
+            log: self.log.or(fallback.log),
+            log_level: self.log_level.or(fallback.log_level),
+            verbose: if self.verbose > 0 {
+                self.verbose
+            } else {
+                fallback.verbose
+            },
+        }
+    }
+}

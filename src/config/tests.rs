@@ -1,0 +1,145 @@
+//! Tests of the file, of the defaults, and of how settings fit together.
+
+mod properties;
+mod refusals;
+
+use super::*;
+
+fn machine() -> Machine {
+    Machine {
+        host: HostLabel::new("web7.example.net"),
+        cpu_count: 16,
+    }
+}
+
+/// The configuration that a file's text gives, or the message.
+fn config(text: &str) -> Result<Config, String> {
+    let settings = file::parse(text).map_err(|mistake| mistake.to_string())?;
+    Config::new(settings, &machine())
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let expected = Config {
+        bind: vec!["[::]:8125".parse().unwrap()],
+        shards: 4,
+        pin: false,
+        engine: EngineChoice::Auto,
+        max_wait: Duration::from_millis(5),
+        receive_buffer_bytes: 32 * 1024 * 1024,
+        max_datagram_bytes: 65_507,
+        sinks: Vec::new(),
+        queue_bytes: 256 * 1024 * 1024,
+        flush_interval: Duration::from_secs(10),
+        align: true,
+        naming: Dialect::Etsy,
+        prefix: String::new(),
+        percents: vec![90.0],
+        weighted_timers: false,
+        tags: true,
+        idle: Idle::After(Duration::from_secs(300)),
+        idle_gauges: Idle::Never,
+        own_prefix: Some("ringstat.web7".to_owned()),
+        max_series: 1_000_000,
+        max_timer_values: 4_000_000,
+        max_set_values: 4_096,
+        state_file: None,
+        pid_file: None,
+        daemonize: false,
+        log: None,
+        log_level: LevelFilter::Info,
+        verbose: 0,
+    };
+    assert_eq!(config(""), Ok(expected));
+}
+
+#[test]
+fn some_defaults_follow_the_naming() {
+    let etsy = config("").unwrap();
+    let legacy = config("naming = 'etsy-legacy'").unwrap();
+    assert_eq!(
+        legacy,
+        Config {
+            naming: Dialect::EtsyLegacy,
+            ..etsy.clone()
+        }
+    );
+    let gstatsd = Config {
+        naming: Dialect::Gstatsd,
+        align: false,
+        tags: false,
+        idle: Idle::Quiet,
+        idle_gauges: Idle::Quiet,
+        own_prefix: None,
+        ..etsy
+    };
+    assert_eq!(config("naming = 'gstatsd'"), Ok(gstatsd));
+    let own = config("naming = 'gstatsd'\nalign = true\nown_prefix = 'own'").unwrap();
+    assert!(own.align);
+    assert_eq!(own.own_prefix.as_deref(), Some("own"));
+}
+
+#[test]
+fn there_is_a_shard_for_each_cpu_but_no_more_than_four() {
+    for (cpu_count, shards) in [(0, 1), (1, 1), (3, 3), (4, 4), (64, 4)] {
+        let machine = Machine {
+            cpu_count,
+            ..machine()
+        };
+        assert_eq!(
+            Config::new(Settings::default(), &machine).unwrap().shards,
+            shards
+        );
+    }
+}
+
+#[test]
+fn a_repeatable_setting_is_an_array_or_a_single_value() {
+    let one = config("bind = 8126\nsink = '2003'\npercent = 99.9").unwrap();
+    let array = config("bind = ['8126']\nsink = [2003]\npercent = ['99.9']").unwrap();
+    assert_eq!(one, array);
+    assert_eq!(array.bind, ["8126".parse().unwrap()]);
+    assert_eq!(array.sinks, ["2003".parse().unwrap()]);
+    assert_eq!(array.percents, [99.9]);
+    let several = config("percent = [50, '90, 99', -10]\nsink = [2003, 'console:']").unwrap();
+    assert_eq!(several.percents, [50.0, 90.0, 99.0, -10.0]);
+    assert_eq!(several.sinks.len(), 2);
+}
+
+#[test]
+fn an_empty_array_of_addresses_says_nothing_and_one_of_percentiles_says_none() {
+    let config = config("bind = []\nsink = []\npercent = []").unwrap();
+    assert_eq!(config.bind, ["[::]:8125".parse().unwrap()]);
+    assert!(config.sinks.is_empty());
+    assert!(config.percents.is_empty());
+}
+
+#[test]
+fn what_is_given_twice_counts_once_and_keeps_its_place() {
+    let config = config("bind = [2, 1, 2]\nsink = [4, 3, 4]\npercent = [99, 90, 99.0]").unwrap();
+    assert_eq!(config.bind, ["2".parse().unwrap(), "1".parse().unwrap()]);
+    assert_eq!(config.sinks, ["4".parse().unwrap(), "3".parse().unwrap()]);
+    assert_eq!(config.percents, [99.0, 90.0]);
+}
+
+#[test]
+fn the_host_name_goes_into_each_prefix() {
+    let config = config("prefix = '.a.{host}.'\nown_prefix = '{host}.{host}'").unwrap();
+    assert_eq!(config.prefix, "a.web7");
+    assert_eq!(config.own_prefix.as_deref(), Some("web7.web7"));
+}
+
+#[test]
+fn verbose_raises_the_log_level_and_never_lowers_it() {
+    for (text, level) in [
+        ("verbose = 1", LevelFilter::Debug),
+        ("verbose = 2", LevelFilter::Trace),
+        ("verbose = 200", LevelFilter::Trace),
+        ("log_level = 'off'", LevelFilter::Off),
+        ("log_level = 'WARN'", LevelFilter::Warn),
+        ("log_level = 'warn'\nverbose = 1", LevelFilter::Debug),
+        ("log_level = 'trace'\nverbose = 1", LevelFilter::Trace),
+    ] {
+        assert_eq!(config(text).unwrap().log_level, level, "for {text}");
+    }
+}

@@ -1,0 +1,140 @@
+//! Properties of all settings and all texts: what is printed reads back, nothing panics.
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+use super::machine;
+use crate::config::*;
+
+/// Settings of all kinds; some do not go together.
+fn any_settings() -> impl Strategy<Value = Settings> {
+    let number = |max: usize| of(1..=max);
+    let flag = of(any::<bool>());
+    let idle = prop_oneof![
+        Just(Idle::Never),
+        Just(Idle::Quiet),
+        (1..u64::MAX).prop_map(|ns| Idle::After(Duration::from_nanos(ns))),
+    ];
+    let percent = (-100.0..=100.0_f64).prop_filter("not 0", |percent| *percent != 0.0);
+    let prefix = prop_oneof![
+        "",
+        r"[A-Za-z0-9_-]{1,9}(\.[a-z]{1,9}){0,3}",
+        Just("x.{host}".into())
+    ];
+    const COUNT: usize = u32::MAX as usize;
+    let path = "[^\0]{1,20}";
+    let receiving = (
+        of(vec(
+            (0..=u16::MAX).prop_map(|port| format!("h:{port}").parse().unwrap()),
+            0..4,
+        )),
+        number(256),
+        flag.clone(),
+        of(prop_oneof![
+            Just(EngineChoice::Auto),
+            Just(EngineChoice::Recvmmsg)
+        ]),
+        of(any::<u32>()),
+        number(RECEIVE_BUFFER_BYTES_MAX),
+        number(65_507),
+    );
+    let sending = (
+        of(vec(
+            (1..=u16::MAX).prop_map(|port| format!("h:{port}").parse().unwrap()),
+            0..4,
+        )),
+        number(usize::MAX),
+        of(1_000_000..=86_400_000_000_000_u64),
+        flag.clone(),
+    );
+    let adding = (
+        of(prop_oneof![
+            Just(Dialect::Etsy),
+            Just(Dialect::EtsyLegacy),
+            Just(Dialect::Gstatsd)
+        ]),
+        of(prefix.clone().prop_map(Prefix)),
+        of(vec(vec(percent, 0..3).prop_map(Percents), 0..3)),
+        flag.clone(),
+        flag.clone(),
+        of(idle.clone()),
+        of(idle),
+        of(prefix.prop_map(Prefix)),
+    );
+    let limits = (number(COUNT), number(COUNT), number(COUNT));
+    let process = (
+        of(path),
+        of(path),
+        flag,
+        of(path),
+        of(0..6_usize),
+        any::<u8>(),
+    );
+    (receiving, sending, adding, limits, process).prop_map(
+        |(receiving, sending, adding, limits, process)| Settings {
+            bind: receiving.0,
+            shards: receiving.1.map(Count),
+            pin: receiving.2,
+            engine: receiving.3,
+            max_wait: receiving.4.map(|ns| Time(Duration::from_nanos(ns.into()))),
+            receive_buffer: receiving.5.map(Size),
+            max_datagram: receiving.6.map(DatagramSize),
+            sink: sending.0,
+            queue_bytes: sending.1.map(Size),
+            flush: sending.2.map(|ns| FlushInterval(Duration::from_nanos(ns))),
+            align: sending.3,
+            naming: adding.0,
+            prefix: adding.1,
+            percent: adding.2,
+            weighted_timers: adding.3,
+            tags: adding.4,
+            idle: adding.5,
+            idle_gauges: adding.6,
+            own_prefix: adding.7,
+            max_series: limits.0.map(Count),
+            max_timer_values: limits.1.map(Count),
+            max_set_values: limits.2.map(Count),
+            state_file: process.0.map(FilePath),
+            pid_file: process.1.map(FilePath),
+            daemonize: process.2,
+            log: process.3.map(FilePath),
+            log_level: process
+                .4
+                .and_then(|level| LevelFilter::iter().nth(level))
+                .map(LogLevel),
+            verbose: process.5,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_printed_configuration_gives_itself_again(settings in any_settings()) {
+        let Ok(config) = Config::new(settings, &machine()) else { return Ok(()) };
+        let printed = config.to_toml();
+        let read = file::parse(&printed).map_err(|mistake| TestCaseError::fail(mistake.to_string()))?;
+        // On another machine too: nothing is left to a default.
+        let elsewhere = Machine { host: HostLabel::new("other"), cpu_count: 1 };
+        prop_assert_eq!(Config::new(read, &elsewhere), Ok(config), "printed: {}", printed);
+    }
+
+    #[test]
+    fn no_text_makes_the_file_parser_panic(
+        parts in vec(prop_oneof![
+            ".*",
+            "[\\[\\]{}=.,'\"\n#-]{1,4}",
+            "-?[0-9]{1,25}(\\.[0-9]{0,3})?(e[0-9]{1,3})?[a-zA-Z]{0,3}",
+            "(bind|sink|flush|percent|prefix|idle|max_wait|queue_bytes|log) = ",
+        ], 0..8)
+    ) {
+        let text = parts.concat();
+        match file::parse(&text) {
+            Ok(settings) => { let _config_or_message = Config::new(settings, &machine()); }
+            Err(mistake) => {
+                let line = text.split('\n').nth(mistake.line - 1);
+                prop_assert!(line.is_some_and(|line| mistake.column <= line.chars().count() + 1));
+            }
+        }
+    }
+}
