@@ -16,14 +16,20 @@ pub mod protocol;
 
 pub mod metric;
 
+pub mod shard;
+
 pub mod snapshot;
 
 pub mod naming;
 
 pub mod format;
 
+pub mod telemetry;
+
+pub mod flusher;
+
 pub mod sink;
 
 pub mod io;
 
-pub mod telemetry;
+pub mod daemon;

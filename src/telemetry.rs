@@ -1,1 +1,150 @@
-//! telemetry
+//! The daemon's own metrics: what it took in, what became of it, and what was lost and why.
+//!
+//! They balance. Per flush: `datagrams = datagrams.parsed + datagrams.skipped` and
+//! `lines + chained = samples + refused.* + skipped`. Over time, for each sink:
+//! the sum of `points` = the sum of `lines` and `dropped_lines` + `queued_lines`.
+
+use std::time::Duration;
+
+use crate::metric::{MetricType, Refusal};
+use crate::naming::{Point, Points, Value};
+use crate::shard::ShardCounts;
+use crate::sink::Counters;
+use crate::snapshot::MergerCounts;
+
+/// What one flush has to tell, apart from the sinks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FlushCounts {
+    /// What the shards counted, added up.
+    pub shards: ShardCounts,
+    /// What merging counted.
+    pub merger: MergerCounts,
+    /// Datagrams that the kernel dropped because a receive queue was full.
+    pub kernel_drops: u64,
+    /// Bytes that wait in the receive queues.
+    pub receive_queue_bytes: u64,
+    /// The share of its time that the busiest shard computed, 0 to 1.
+    pub busiest_shard: f64,
+    /// Points that no finite number could be given for.
+    pub points_not_finite: u64,
+    /// How long the flush took up to here.
+    pub duration: Duration,
+    /// How long after the end of its slot the flush began.
+    pub late: Duration,
+}
+
+/// Writes own metrics; remembers what it wrote last time of what is counted for ever.
+#[derive(Debug)]
+pub struct Telemetry {
+    prefix: String,
+    /// By sink: its name and its counters at the last flush.
+    sinks: Vec<(String, Counters)>,
+    /// Points handed to each sink in the last flush.
+    points: u64,
+}
+
+impl Telemetry {
+    /// Own metrics under a prefix, for sinks of these names.
+    pub fn new(prefix: &str, sinks: impl Iterator<Item = String>) -> Telemetry {
+        Telemetry {
+            prefix: prefix.to_owned(),
+            sinks: sinks.map(|name| (name, Counters::default())).collect(),
+            points: 0,
+        }
+    }
+
+    /// Writes the metrics of one flush. `sinks` are the sinks' counters before its points are
+    /// handed over, in the order of their names.
+    pub fn write(
+        &mut self,
+        flush: &FlushCounts,
+        sinks: impl Iterator<Item = Counters>,
+        end_unix_s: u64,
+        out: &mut impl Points,
+    ) {
+        let mut writer = Writer {
+            prefix: &self.prefix,
+            end_unix_s,
+            out,
+        };
+        let shards = &flush.shards;
+        writer.count("datagrams", shards.datagrams);
+        let parsed = shards.datagrams - shards.datagrams_skipped;
+        writer.count("datagrams.parsed", parsed);
+        writer.count("datagrams.skipped", shards.datagrams_skipped);
+        writer.count("datagrams.truncated", shards.datagrams_truncated);
+        writer.count("bytes", shards.bytes);
+        writer.count("lines", shards.lines.lines);
+        writer.count("chained", shards.lines.chained);
+        writer.count("skipped", shards.lines.skipped);
+        writer.count("samples", shards.samples);
+        for reason in Refusal::ALL {
+            let path = format!("refused.{}", reason.word());
+            writer.count(&path, shards.refusals.of(reason));
+        }
+        writer.count("kernel_drops", flush.kernel_drops);
+        writer.count("receive_queue_bytes", flush.receive_queue_bytes);
+        for (metric_type, count) in MetricType::ALL.into_iter().zip(flush.merger.reported) {
+            writer.count(&format!("series.{}", metric_type.word()), count);
+        }
+        writer.count("series.new", flush.merger.new);
+        writer.count("series.expired", flush.merger.expired);
+        let refused = shards.refusals.of(Refusal::SeriesLimit);
+        writer.count("series.refused", refused);
+        writer.count("timers.folded", flush.merger.timers_folded);
+        writer.count("timers.values_coarse", flush.merger.timer_values_coarse);
+        writer.count("sets.estimated", flush.merger.sets_estimated);
+        writer.count("points", self.points);
+        writer.count("points.not_finite", flush.points_not_finite);
+        writer.number("flush.duration_ms", milliseconds(flush.duration));
+        writer.number("flush.late_ms", milliseconds(flush.late));
+        let percent = (flush.busiest_shard * 1000.0).round() / 10.0;
+        writer.number("busiest_shard_percent", percent);
+        for ((name, last), now) in self.sinks.iter_mut().zip(sinks) {
+            writer.sink(name, last, &now);
+            *last = now;
+        }
+    }
+
+    /// So many points, own metrics included, were handed to each sink in this flush.
+    pub fn handed_over(&mut self, points: u64) {
+        self.points = points;
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+struct Writer<'a, P> {
+    prefix: &'a str,
+    end_unix_s: u64,
+    out: &'a mut P,
+}
+
+impl<P: Points> Writer<'_, P> {
+    fn number(&mut self, path: &str, number: f64) {
+        self.out.point(&Point {
+            head: self.prefix,
+            name: b".",
+            stat: path,
+            tags: b"",
+            value: Value::Shortest(number),
+            time_unix_s: self.end_unix_s,
+        });
+    }
+
+    fn count(&mut self, path: &str, count: u64) {
+        self.number(path, count as f64);
+    }
+
+    fn sink(&mut self, name: &str, last: &Counters, now: &Counters) {
+        let mut count = |path: &str, count: u64| self.count(&format!("sink.{name}.{path}"), count);
+        count("lines", now.lines_sent - last.lines_sent);
+        count("bytes", now.bytes_sent - last.bytes_sent);
+        count("queued_lines", now.lines_queued);
+        count("queued_bytes", now.bytes_queued);
+        count("dropped_lines", now.lines_dropped - last.lines_dropped);
+        count("reconnects", now.reconnects - last.reconnects);
+    }
+}

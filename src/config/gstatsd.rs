@@ -3,10 +3,13 @@
 use clap::ArgAction::{Append, Count as Counted, Version};
 use clap::Parser;
 
-use super::pending::{BindAddress, Dialect, Encoding, SinkAddress};
 use super::prefix::Prefix;
 use super::values::{FlushInterval, Percents};
 use super::{Settings, text};
+use crate::naming::Dialect;
+use crate::sink::SinkAddress;
+use crate::sink::address::SinkKind;
+use crate::transport::BindAddress;
 
 /// Takes StatsD lines by UDP, adds them up and sends the result to Graphite, as gstatsd does.
 #[derive(Debug, Parser)]
@@ -87,16 +90,10 @@ fn default_bind() -> Vec<BindAddress> {
 }
 
 fn graphite_text(text: &str) -> Result<SinkAddress, String> {
-    match text::parse(text)? {
-        sink @ SinkAddress::Graphite {
-            encoding: Encoding::Text,
-            ..
-        } => Ok(sink),
-        SinkAddress::Graphite {
-            encoding: Encoding::Pickle,
-            ..
-        }
-        | SinkAddress::Console => {
+    let sink: SinkAddress = text::parse(text)?;
+    match sink.kind {
+        SinkKind::GraphiteText => Ok(sink),
+        SinkKind::GraphitePickle | SinkKind::Console => {
             Err("gstatsd sends Graphite's text only; the command ringstat has other sinks".into())
         }
     }

@@ -2,7 +2,6 @@
 
 pub mod file;
 pub mod gstatsd;
-mod pending;
 pub mod prefix;
 mod settings;
 mod text;
@@ -15,7 +14,13 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-pub use pending::{BindAddress, Dialect, Encoding, EngineChoice, Idle, SinkAddress};
+use crate::kernel::EngineChoice;
+use crate::naming::Dialect;
+use crate::sink::SinkAddress;
+use crate::sink::address::SinkKind;
+use crate::snapshot::Idle;
+use crate::transport::BindAddress;
+
 use prefix::{HostLabel, Prefix};
 pub use settings::Settings;
 use values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};
@@ -194,7 +199,7 @@ impl Config {
         let graphite = self
             .sinks
             .iter()
-            .find(|sink| matches!(sink, SinkAddress::Graphite { .. }));
+            .find(|sink| sink.kind != SinkKind::Console);
         if let Some(sink) = graphite
             && self.flush_interval < GRAPHITE_INTERVAL_MIN
         {

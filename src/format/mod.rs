@@ -21,6 +21,17 @@ use crate::naming::Point;
 /// reaches beyond).
 pub const CHUNK_BYTES: usize = 4 << 20;
 
+/// The formats that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Graphite's text protocol.
+    Text,
+    /// Graphite's pickle protocol.
+    Pickle,
+    /// A table for people.
+    Screen,
+}
+
 /// The formatted points of one flush.
 #[derive(Clone, Debug, Default)]
 pub struct Formatted {

@@ -10,7 +10,7 @@ pub struct Gauge {
     set: Option<(u64, f64)>,
     /// Moves since that set.
     after: f64,
-    /// Moves before any set.
+    /// Moves of shards that saw no set. A set makes its own shard's earlier moves void.
     loose: f64,
     updates: u32,
 }
@@ -21,6 +21,7 @@ impl Gauge {
     pub fn set(&mut self, value: f64, stamp: u64) {
         self.set = Some((stamp, value));
         self.after = 0.0;
+        self.loose = 0.0;
         self.updates = self.updates.saturating_add(1);
     }
 
@@ -76,7 +77,18 @@ mod tests {
         gauge.move_by(5.0);
         gauge.set(100.0, 1);
         gauge.move_by(-3.0);
-        assert_eq!(gauge.level(7.0), 102.0);
+        assert_eq!(gauge.level(7.0), 97.0);
+    }
+
+    #[test]
+    fn moves_of_a_shard_that_saw_no_set_add_up_with_another_shards_set() {
+        let (mut set, mut moved) = (Gauge::default(), Gauge::default());
+        set.set(100.0, 1);
+        moved.move_by(5.0);
+        for (mut one, two) in [(set, moved), (moved, set)] {
+            one.merge(&two);
+            assert_eq!(one.level(7.0), 105.0);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) struct Entry {
     pub(super) references: u32,
     /// The flush at which it last got samples.
     pub(super) spoke_at: u32,
-    /// The level of a gauge; unused for other types.
+    /// The level of a gauge, NaN as long as it has none; unused for other types.
     pub(super) level: f64,
 }
 
@@ -21,10 +21,17 @@ impl Entry {
     /// Applies the updates of a gauge to its level, and returns what to report. A level that
     /// overflows is reported once, but not kept: it would stay so for ever.
     pub(super) fn update_level(&mut self, gauge: &Gauge, lives: bool) -> f64 {
-        let previous = if lives { self.level } else { 0.0 };
-        let level = gauge.level(previous);
-        self.level = if level.is_finite() { level } else { previous };
+        let has_previous = lives && !self.level.is_nan();
+        let level = gauge.level(if has_previous { self.level } else { 0.0 });
+        if level.is_finite() {
+            self.level = level;
+        }
         level
+    }
+
+    /// Forgets the level of a gauge.
+    pub(super) fn drop_level(&mut self) {
+        self.level = f64::NAN;
     }
 }
 
@@ -88,7 +95,7 @@ impl Directory {
             name,
             references: 1,
             spoke_at: now,
-            level: 0.0,
+            level: f64::NAN,
         });
         let (entries, hasher) = (&self.entries, &self.hasher);
         self.by_name.insert_unique(hash, slot, |&slot| {
@@ -98,6 +105,14 @@ impl Directory {
             hasher.hash_one(&*entry.name)
         });
         (slot, true)
+    }
+
+    /// Makes a series that no shard knows yet, with a level.
+    pub(super) fn restore(&mut self, name: Box<[u8]>, level: f64, now: u32) {
+        let (slot, _) = self.refer(name, now);
+        let entry = self.get_mut(slot).expect("a named slot is in use");
+        entry.references -= 1;
+        entry.level = level;
     }
 
     /// Forgets a series.

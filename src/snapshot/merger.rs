@@ -132,42 +132,45 @@ impl Merger {
         }
     }
 
-    /// Merges the intervals of one flush, each with the number of its shard.
+    /// Merges the intervals of one flush, each with the number of its shard; several of one shard
+    /// in their order.
     pub fn merge(&mut self, intervals: &[(usize, Interval)]) {
         self.now += 1;
         self.counts = MergerCounts::default();
         self.key_values.clear();
+        self.counters.clear();
+        self.gauges.clear();
+        self.sets.clear();
+        let mut logs = Vec::new();
         for (shard, interval) in intervals {
             self.unseat(*shard, &interval.forgotten);
             self.seat(*shard, interval);
-        }
-        let slots = |directory: &Directory| directory.slot_count();
-        let [counters, gauges, timers, sets, _] = [
-            MetricType::Counter,
-            MetricType::Gauge,
-            MetricType::Timer,
-            MetricType::Set,
-            MetricType::KeyValue,
-        ]
-        .map(|metric_type| slots(&self.directories[metric_type as usize]));
-        refill(&mut self.counters, counters);
-        refill(&mut self.gauges, gauges);
-        refill(&mut self.sets, sets);
-        for (shard, interval) in intervals {
+            self.make_aggregates();
             self.add(*shard, interval);
-        }
-        let logs: Vec<ShardLog<'_>> = intervals
-            .iter()
-            .map(|(shard, interval)| ShardLog {
+            let seats = &self.seats[*shard][MetricType::Timer as usize];
+            logs.push(ShardLog {
                 timers: &interval.timers,
-                slots: self.seats[*shard][MetricType::Timer as usize]
+                slots: seats
                     .iter()
-                    .map(|seat| seat.map(|seat| seat.merged))
+                    .map(|seat| Some(seat.as_ref()?.merged))
                     .collect(),
-            })
-            .collect();
-        self.timers.fill(timers, &logs);
+            });
+        }
+        self.make_aggregates();
+        let timers = &self.directories[MetricType::Timer as usize];
+        self.timers.fill(timers.slot_count(), &logs);
         self.counts.timers_folded = self.timers.sketch_count() as u64;
+    }
+
+    /// Gives every merged series an aggregate.
+    fn make_aggregates(&mut self) {
+        let slot_count = |metric_type| self.directories[metric_type as usize].slot_count();
+        self.counters
+            .resize_with(slot_count(MetricType::Counter), Counter::default);
+        self.gauges
+            .resize_with(slot_count(MetricType::Gauge), Gauge::default);
+        self.sets
+            .resize_with(slot_count(MetricType::Set), Set::default);
     }
 
     fn unseat(&mut self, shard: usize, forgotten: &[SlotId]) {
@@ -259,7 +262,7 @@ impl Merger {
                 let silent_flushes = self.now - entry.spoke_at;
                 if silent_flushes > patience {
                     if !self.rules.keeps_quiet_level(metric_type) {
-                        entry.level = 0.0;
+                        entry.drop_level();
                         if entry.references == 0 {
                             expired.push(slot);
                         }
@@ -355,6 +358,19 @@ impl Merger {
         silence
     }
 
+    /// The gauges and their levels, to be kept over a restart.
+    pub fn levels(&self) -> impl Iterator<Item = (&[u8], f64)> {
+        self.directories[MetricType::Gauge as usize]
+            .iter()
+            .filter(|(_, entry)| !entry.level.is_nan())
+            .map(|(_, entry)| (&*entry.name, entry.level))
+    }
+
+    /// Gives a gauge the level that it had before a restart.
+    pub fn restore_level(&mut self, name: &[u8], level: f64) {
+        self.directories[MetricType::Gauge as usize].restore(name.into(), level, self.now);
+    }
+
     /// What the last merge did.
     pub fn counts(&self) -> MergerCounts {
         self.counts
@@ -363,10 +379,4 @@ impl Merger {
 
 fn touched<A: Aggregate>(aggregate: Option<&A>) -> Option<&A> {
     aggregate.filter(|aggregate| aggregate.is_touched())
-}
-
-/// Makes so many fresh aggregates, and keeps the memory.
-fn refill<A: Default>(aggregates: &mut Vec<A>, count: usize) {
-    aggregates.clear();
-    aggregates.resize_with(count, A::default);
 }

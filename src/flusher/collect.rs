@@ -1,0 +1,208 @@
+//! Asks all shards for their intervals, and gives the memory back afterwards.
+//!
+//! A shard that does not answer in time is not asked again before it has; its interval comes with
+//! the next flush.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use super::{Message, ShardLink, Spare};
+use crate::metric::{Interval, Silence};
+use crate::shard::{Command, HandOver, RefusedLine, ShardCounts};
+use crate::snapshot::Merger;
+
+/// What all shards handed over, added up where it can be.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) intervals: Vec<(usize, Interval)>,
+    pub(super) counts: ShardCounts,
+    pub(super) refused_lines: Vec<RefusedLine>,
+    pub(super) kernel_drops: u64,
+    pub(super) receive_queue_bytes: u64,
+    pub(super) busiest_shard: f64,
+}
+
+#[derive(Debug)]
+struct Shard {
+    link: ShardLink,
+    spare: Spare,
+    /// How often it was asked without having answered yet.
+    awaited_count: usize,
+    /// Its answers, until the next flush takes them: a late one may stand before the last.
+    answers: Vec<HandOver>,
+    /// By socket: drops up to the last answer.
+    drops: Vec<u32>,
+    cpu_time: Duration,
+    answered: Instant,
+    is_full: bool,
+    was_busy: bool,
+}
+
+/// Collects from the shards, and listens to whoever may stop the flusher.
+#[derive(Debug)]
+pub(super) struct Collector {
+    shards: Vec<Shard>,
+    inbox: mpsc::Receiver<Message>,
+    max_series: usize,
+    is_stopping: bool,
+}
+
+/// A drain takes a second at most; then the last interval is on its way.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A shard that computes for more than this share of its time should get company.
+const BUSY_SHARE: f64 = 0.7;
+
+impl Collector {
+    pub(super) fn new(
+        shards: Vec<ShardLink>,
+        inbox: mpsc::Receiver<Message>,
+        max_series: usize,
+    ) -> Collector {
+        let shards = shards.into_iter().map(|link| Shard {
+            link,
+            spare: None,
+            awaited_count: 0,
+            answers: Vec::new(),
+            drops: Vec::new(),
+            cpu_time: Duration::ZERO,
+            answered: Instant::now(),
+            is_full: false,
+            was_busy: false,
+        });
+        Collector {
+            shards: shards.collect(),
+            inbox,
+            max_series,
+            is_stopping: false,
+        }
+    }
+
+    /// Whether there was word to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping
+    }
+
+    /// Takes one message, or says that there was none up to the deadline.
+    pub(super) fn receive_until(&mut self, deadline: Instant) -> Result<(), RecvTimeoutError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.inbox.recv_timeout(left)? {
+            Message::Stop => self.is_stopping = true,
+            Message::HandOver(hand_over) => {
+                let shard = &mut self.shards[hand_over.shard];
+                shard.awaited_count -= 1;
+                shard.answers.push(*hand_over);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks all shards and waits for their answers; the last time, for their end.
+    pub(super) fn collect(&mut self, is_last: bool, patience: Duration) -> Collected {
+        let patience = if is_last { STOP_PATIENCE } else { patience };
+        for shard in &mut self.shards {
+            if is_last || shard.awaited_count == 0 {
+                shard.ask(is_last);
+            }
+        }
+        let mut collected = Collected::default();
+        let deadline = Instant::now() + patience;
+        while self.shards.iter().any(|shard| shard.awaited_count > 0) {
+            if self.receive_until(deadline).is_err() {
+                break;
+            }
+        }
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            if shard.awaited_count > 0 {
+                log::warn!(
+                    "shard {number} did not answer within {patience:?}; \
+                     its interval comes with the next flush"
+                );
+            }
+            for answer in std::mem::take(&mut shard.answers) {
+                shard.take_account(number, answer, self.max_series, &mut collected);
+            }
+        }
+        collected
+    }
+
+    /// Gives the memory of merged intervals back, and tells each shard what it may forget.
+    pub(super) fn give_back(&mut self, intervals: Vec<(usize, Interval)>, merger: &Merger) {
+        for (number, mut interval) in intervals {
+            interval.reset();
+            let shard = &mut self.shards[number];
+            shard.spare = Some(interval);
+            let silence = merger.silence(number, shard.is_full);
+            if silence != Silence::default() {
+                shard.send(Command::Forget(silence));
+            }
+        }
+    }
+}
+
+impl Shard {
+    fn send(&self, command: Command) {
+        if self.link.commands.send(command).is_ok() {
+            self.link.waker.wake();
+        }
+        // Otherwise it has stopped, or the process is about to die of what stopped it.
+    }
+
+    fn ask(&mut self, is_last: bool) {
+        self.awaited_count += 1;
+        let command = match is_last {
+            true => Command::Stop,
+            false => Command::Flush(self.spare.take().unwrap_or_default()),
+        };
+        self.send(command);
+    }
+
+    fn take_account(
+        &mut self,
+        number: usize,
+        answer: HandOver,
+        max_series: usize,
+        collected: &mut Collected,
+    ) {
+        collected.counts.merge(&answer.counts);
+        collected.refused_lines.extend(answer.refused_lines);
+        self.drops.resize(answer.sockets.len(), 0);
+        let mut drops_here = 0;
+        for (before, socket) in self.drops.iter_mut().zip(&answer.sockets) {
+            // The kernel counts in 32 bits.
+            drops_here += u64::from(socket.drops.wrapping_sub(*before));
+            *before = socket.drops;
+            collected.receive_queue_bytes += socket.queue_bytes as u64;
+        }
+        if drops_here > 0 {
+            log::error!(
+                "shard {number}: the kernel dropped {drops_here} datagrams because the receive \
+                 buffer was full; a larger receive_buffer or more shards would help"
+            );
+        }
+        collected.kernel_drops += drops_here;
+        if !answer.is_drained {
+            log::error!("shard {number} stopped before it had read all that the kernel held");
+        }
+        self.watch_load(number, answer.cpu_time, collected);
+        // A quarter of the room is left for the names of an interval before anyone must go.
+        self.is_full = answer.table.spellings >= max_series / 4 * 3;
+        collected.intervals.push((answer.shard, answer.interval));
+    }
+
+    fn watch_load(&mut self, number: usize, cpu_time: Duration, collected: &mut Collected) {
+        let spent = cpu_time.saturating_sub(self.cpu_time);
+        let share = spent.as_secs_f64() / self.answered.elapsed().as_secs_f64().max(1e-3);
+        self.cpu_time = cpu_time;
+        self.answered = Instant::now();
+        collected.busiest_shard = collected.busiest_shard.max(share.min(1.0));
+        let is_busy = share > BUSY_SHARE;
+        if is_busy && !self.was_busy {
+            log::warn!(
+                "shard {number} was busy for {:.0} % of the interval; more shards would help",
+                share * 100.0
+            );
+        }
+        self.was_busy = is_busy;
+    }
+}

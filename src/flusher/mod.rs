@@ -1,0 +1,229 @@
+//! At each deadline collects the shards' intervals, merges, names and formats them, and hands the
+//! bytes to the sinks. A thread of its own: shards go on receiving, and sinks go on sending.
+
+mod collect;
+mod outputs;
+mod schedule;
+mod state;
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::format::Encoding;
+use crate::io::SinkHandle;
+use crate::kernel::Waker;
+use crate::metric::{Interval, Limits};
+use crate::naming::{FlushTime, Naming};
+use crate::shard::{Command, HandOver, RefusedLine};
+use crate::sink::Slot;
+use crate::snapshot::{IdleRules, Merger};
+use crate::telemetry::{FlushCounts, Telemetry};
+
+use collect::Collector;
+use outputs::Outputs;
+use schedule::{Due, Moment, Schedule};
+pub use state::StateFile;
+
+/// What the flusher is told.
+#[derive(Debug)]
+pub enum Message {
+    /// A shard hands its interval over.
+    HandOver(Box<HandOver>),
+    /// Flush a last time and end.
+    Stop,
+}
+
+/// A shard, seen from the flusher.
+#[derive(Debug)]
+pub struct ShardLink {
+    /// Where it takes commands from.
+    pub commands: mpsc::Sender<Command>,
+    /// Pulled after each command.
+    pub waker: Waker,
+}
+
+/// How the flusher is set up.
+#[derive(Debug)]
+pub struct FlusherSettings {
+    /// The flush interval.
+    pub interval: Duration,
+    /// Whether flushes fall on wall-clock multiples of the interval.
+    pub align: bool,
+    /// The dialect of the output.
+    pub naming: Naming,
+    /// What outlives an interval.
+    pub idle_rules: IdleRules,
+    /// The limits of each shard's table.
+    pub limits: Limits,
+    /// Whether timers are weighed.
+    pub weighted_timers: bool,
+    /// The prefix of own metrics; None for none.
+    pub own_prefix: Option<String>,
+    /// Where gauges' levels outlive a restart.
+    pub state_file: Option<StateFile>,
+}
+
+/// A sink and the format that it takes.
+#[derive(Clone, Debug)]
+pub struct Outlet {
+    /// The sink.
+    pub sink: SinkHandle,
+    /// Its format.
+    pub encoding: Encoding,
+}
+
+/// The flusher.
+pub struct Flusher {
+    settings: FlusherSettings,
+    start: Instant,
+    schedule: Schedule,
+    collector: Collector,
+    merger: Merger,
+    outputs: Outputs,
+    outlets: Vec<Outlet>,
+    telemetry: Option<Telemetry>,
+}
+
+impl Flusher {
+    /// A flusher that collects from these shards. The first slot begins now.
+    pub fn new(
+        settings: FlusherSettings,
+        shards: Vec<ShardLink>,
+        inbox: mpsc::Receiver<Message>,
+        outlets: Vec<Outlet>,
+    ) -> Flusher {
+        let start = Instant::now();
+        let mut merger = Merger::new(
+            settings.idle_rules,
+            shards.len(),
+            settings.limits,
+            settings.weighted_timers,
+        );
+        if let Some(file) = &settings.state_file {
+            file.load(&mut merger);
+        }
+        let telemetry = settings.own_prefix.as_deref().map(|prefix| {
+            let names = outlets.iter().map(|outlet| outlet.sink.name().to_owned());
+            Telemetry::new(prefix, names)
+        });
+        Flusher {
+            start,
+            schedule: Schedule::new(settings.interval, settings.align, moment(start)),
+            collector: Collector::new(shards, inbox, settings.limits.max_series),
+            merger,
+            outputs: Outputs::new(outlets.iter().map(|outlet| outlet.encoding)),
+            outlets,
+            telemetry,
+            settings,
+        }
+    }
+
+    /// Flushes until it is told to stop; the last flush is complete when this returns.
+    pub fn run(mut self) {
+        loop {
+            let due = self.schedule.next(moment(self.start));
+            self.wait_until(due);
+            let stopping = self.collector.is_stopping();
+            let now = moment(self.start);
+            let due = self.schedule.catch_up(due, now);
+            self.flush(due, now, stopping);
+            self.schedule.done(due, moment(self.start));
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    /// Waits for the end of a slot, or until there is word to stop.
+    fn wait_until(&mut self, due: Due) {
+        let now = moment(self.start);
+        let deadline = Instant::now() + due.end.saturating_sub(now.wall);
+        while !self.collector.is_stopping() {
+            match self.collector.receive_until(deadline) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
+                    unreachable!("the daemon holds a sender until the flusher has ended")
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self, due: Due, now: Moment, stopping: bool) {
+        let began = Instant::now();
+        let patience = self.settings.interval / 2;
+        let collected = self.collector.collect(stopping, patience);
+        let mut counts = FlushCounts {
+            shards: collected.counts,
+            kernel_drops: collected.kernel_drops,
+            receive_queue_bytes: collected.receive_queue_bytes,
+            busiest_shard: collected.busiest_shard,
+            late: now.wall.saturating_sub(due.end),
+            ..FlushCounts::default()
+        };
+        log_refused_lines(&collected.refused_lines);
+        self.merger.merge(&collected.intervals);
+        let time = FlushTime {
+            end_unix_s: due.end.as_secs(),
+            length_s: due.length.as_secs_f64(),
+            interval_s: self.settings.interval.as_secs_f64(),
+        };
+        let (naming, outputs) = (&self.settings.naming, &mut self.outputs);
+        self.merger.summaries(|metric_type, name, summary| {
+            naming.points(metric_type, name, &summary, time, outputs);
+        });
+        counts.merger = self.merger.counts();
+        naming.closing_points(counts.merger.spoke, time, outputs);
+        counts.points_not_finite = outputs.take_not_finite();
+        counts.duration = began.elapsed();
+        self.hand_over(&counts, time.end_unix_s);
+        self.collector.give_back(collected.intervals, &self.merger);
+        if let Some(file) = &mut self.settings.state_file {
+            file.save(&self.merger, stopping);
+        }
+        log::debug!(
+            "flushed {} series in {:?}",
+            counts.merger.reported.iter().sum::<u64>(),
+            began.elapsed()
+        );
+    }
+
+    /// Adds the daemon's own metrics, and hands what was written to the sinks.
+    fn hand_over(&mut self, counts: &FlushCounts, end_unix_s: u64) {
+        if let Some(telemetry) = &mut self.telemetry {
+            let sinks = self.outlets.iter().map(|outlet| outlet.sink.counters());
+            let mut out = self.outputs.without_screen();
+            telemetry.write(counts, sinks, end_unix_s, &mut out);
+        }
+        let written = self.outputs.take(end_unix_s);
+        for outlet in &self.outlets {
+            let formatted = written.of(outlet.encoding);
+            outlet.sink.push(Slot {
+                end_unix_s,
+                lines: formatted.points,
+                chunks: formatted.chunks.clone(),
+            });
+        }
+        if let Some(telemetry) = &mut self.telemetry {
+            telemetry.handed_over(written.points());
+        }
+    }
+}
+
+fn moment(start: Instant) -> Moment {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Moment {
+        // A clock that shows a time before 1970 is as good as one that shows 1970.
+        wall: wall.unwrap_or_default(),
+        steady: start.elapsed(),
+    }
+}
+
+fn log_refused_lines(refused: &[RefusedLine]) {
+    for RefusedLine { reason, line } in refused {
+        log::debug!("refused ({}): {}", reason.word(), line.escape_ascii());
+    }
+}
+
+/// An interval given back for reuse, by shard.
+type Spare = Option<Interval>;
