@@ -3,10 +3,13 @@
 use clap::ArgAction::{Append, Count as Counted, Version};
 use clap::Parser;
 
-use super::pending::{BindAddress, Dialect, Encoding, SinkAddress};
+use super::pending::BindAddress;
 use super::prefix::Prefix;
 use super::values::{FlushInterval, Percents};
 use super::{Settings, text};
+use crate::naming::Dialect;
+use crate::sink::SinkAddress;
+use crate::sink::address::SinkKind;
 
 /// Takes StatsD lines by UDP, adds them up and sends the result to Graphite, as gstatsd does.
 #[derive(Debug, Parser)]
@@ -69,7 +72,7 @@ impl Arguments {
             );
         }
         Ok(Settings {
-            bind: Some(self.bind.map_or_else(default_bind, |bind| vec![bind])),
+            bind: self.bind.map(|bind| vec![bind]),
             sink: Some(self.sink),
             flush: self.flush,
             naming: Some(Dialect::Gstatsd),
@@ -82,21 +85,11 @@ impl Arguments {
     }
 }
 
-fn default_bind() -> Vec<BindAddress> {
-    vec![":8125".parse().expect("a port behind a colon")]
-}
-
 fn graphite_text(text: &str) -> Result<SinkAddress, String> {
-    match text::parse(text)? {
-        sink @ SinkAddress::Graphite {
-            encoding: Encoding::Text,
-            ..
-        } => Ok(sink),
-        SinkAddress::Graphite {
-            encoding: Encoding::Pickle,
-            ..
-        }
-        | SinkAddress::Console => {
+    let sink: SinkAddress = text::parse(text)?;
+    match sink.kind {
+        SinkKind::GraphiteText => Ok(sink),
+        SinkKind::GraphitePickle | SinkKind::Console => {
             Err("gstatsd sends Graphite's text only; the command ringstat has other sinks".into())
         }
     }

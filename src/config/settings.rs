@@ -7,19 +7,22 @@
 use clap::ArgAction::{Append, Count as Counted, Set};
 use serde::{Deserialize, Serialize};
 
-use super::pending::{BindAddress, Dialect, EngineChoice, Idle, SinkAddress};
+use super::pending::{BindAddress, EngineChoice};
 use super::prefix::Prefix;
 use super::text;
 use super::values::{
     DatagramSize, FilePath, FlushInterval, LogLevel, Percents, ShardCount, Size, TableCount, Time,
 };
+use crate::naming::Dialect;
+use crate::sink::SinkAddress;
+use crate::snapshot::Idle;
 
 /// Settings from one source: what is `None` was not given there.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Listen on this UDP address: [host]:port, port, [::1]:port or udp://host:port; repeatable
-    /// [default: [::]:8125]
+    /// [default: :8125]
     ///
     /// Without a host it listens on every address of this machine, IPv4 and IPv6 with one socket.
     /// A host name is resolved once, at start. An address that another process holds is refused.
@@ -165,7 +168,8 @@ pub struct Settings {
     /// How long a silent counter, timer or set is still reported, as 0
     /// [default: 5m; none with naming gstatsd]
     ///
-    /// 0 reports it for ever; none says nothing of it while it is silent.
+    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd always
+    /// does.
     #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Idle>)]
     #[serde(with = "text::one")]
@@ -174,7 +178,8 @@ pub struct Settings {
     /// How long a silent gauge is still reported with its last level
     /// [default: 0; none with naming gstatsd]
     ///
-    /// 0 reports it for ever; none says nothing of it while it is silent.
+    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd always
+    /// does.
     #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Idle>)]
     #[serde(with = "text::one")]
@@ -216,7 +221,8 @@ pub struct Settings {
 
     /// Keep the gauges' levels in this file over a restart [default: none]
     ///
-    /// Without it a gauge that is moved by +5 or -5 starts from 0 again.
+    /// Without it a gauge that is moved by +5 or -5 starts from 0 again. Not with naming gstatsd,
+    /// whose gauges do not outlive an interval.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]
