@@ -20,6 +20,8 @@ use crate::snapshot::Idle;
 /// Settings from one source: what is `None` was not given there.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+// Brackets in a help text are those of an address.
+#[allow(rustdoc::broken_intra_doc_links)]
 pub struct Settings {
     /// Listen on this UDP address: [host]:port, port, [::1]:port or udp://host:port; repeatable
     /// [default: :8125]
