@@ -3,13 +3,13 @@
 use clap::ArgAction::{Append, Count as Counted, Version};
 use clap::Parser;
 
-use super::pending::BindAddress;
 use super::prefix::Prefix;
 use super::values::{FlushInterval, Percents};
 use super::{Settings, text};
 use crate::naming::Dialect;
 use crate::sink::SinkAddress;
 use crate::sink::address::SinkKind;
+use crate::transport::BindAddress;
 
 /// Takes StatsD lines by UDP, adds them up and sends the result to Graphite, as gstatsd does.
 #[derive(Debug, Parser)]

@@ -2,7 +2,6 @@
 
 pub mod file;
 pub mod gstatsd;
-mod pending;
 pub mod prefix;
 mod relations;
 mod settings;
@@ -16,10 +15,11 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use crate::kernel::EngineChoice;
 use crate::naming::Dialect;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
-pub use pending::{BindAddress, EngineChoice};
+use crate::transport::BindAddress;
 use prefix::{HostLabel, Prefix};
 pub use settings::Settings;
 use values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};

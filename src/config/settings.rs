@@ -7,15 +7,16 @@
 use clap::ArgAction::{Append, Count as Counted, Set};
 use serde::{Deserialize, Serialize};
 
-use super::pending::{BindAddress, EngineChoice};
 use super::prefix::Prefix;
 use super::text;
 use super::values::{
     DatagramSize, FilePath, FlushInterval, LogLevel, Percents, ShardCount, Size, TableCount, Time,
 };
+use crate::kernel::EngineChoice;
 use crate::naming::Dialect;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
+use crate::transport::BindAddress;
 
 /// Settings from one source: what is `None` was not given there.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize, Serialize)]

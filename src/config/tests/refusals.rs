@@ -31,6 +31,14 @@ fn a_mistake_is_reported_with_its_place() {
         "2:7: invalid type: integer `1`, expected a boolean\n  pin = 1\n        ^",
     );
     refused(
+        "pin = 1 # \u{1b}[31m",
+        "1:11: invalid comment character, expected printable characters\n  pin = 1 #  [31m\n            ^",
+    );
+    refused(
+        "flush = \"\\u001b[31m\"",
+        "1:9: ` [31m` is not a time, such as 10s, 500ms or 5m\n  flush = \"\\u001b[31m\"\n          ^",
+    );
+    refused(
         "log\t= 'ü'\nlog_level\t= 'ü'\r\n",
         "2:13: `ü` is not a log level: off, error, warn, info, debug, trace\n  \
          log_level = 'ü'\n              ^",
