@@ -133,12 +133,9 @@ fn table_row(option: &clap::Arg) -> String {
 
 /// Splits `does this [default: 5] more` at the brackets.
 fn split_default(help: &str) -> (&str, &str, &str) {
-    let Some((summary, rest)) = help.split_once("[default: ") else {
-        return (help.trim(), "", "");
-    };
-    // `[::]:8125` has a bracket of its own, but no space or end behind it.
-    let end = rest.find("] ").unwrap_or(rest.len() - 1);
-    (summary.trim(), &rest[..end], rest[end + 1..].trim())
+    let (summary, rest) = help.split_once("[default: ").unwrap_or((help, ""));
+    let (default, details) = rest.split_once(']').unwrap_or((rest, ""));
+    (summary.trim(), default, details.trim())
 }
 
 enum Refusal {

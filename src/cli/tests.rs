@@ -8,7 +8,8 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{BindAddress, SinkAddress};
+use crate::sink::SinkAddress;
+use crate::transport::BindAddress;
 
 /// What a command line gives; the words are separated by spaces.
 fn given(line: &str) -> Result<Command, Exit> {

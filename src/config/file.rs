@@ -50,22 +50,20 @@ pub fn read(path: &Path) -> Result<Settings, String> {
 pub fn parse(text: &str) -> Result<Settings, Mistake> {
     toml::from_str(text).map_err(|error| {
         let place = error.span().unwrap_or_default();
-        mistake(text, &place, reason(error.message()))
+        mistake(text, &place, &reason(error.message()))
     })
 }
 
-fn mistake(text: &str, place: &Range<usize>, reason: String) -> Mistake {
+fn mistake(text: &str, place: &Range<usize>, reason: &str) -> Mistake {
     let before = text.get(..place.start).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line_text = text[line_start..].lines().next().unwrap_or_default();
     Mistake {
         line: before.matches('\n').count() + 1,
         column: before[line_start..].chars().count() + 1,
-        text: text[line_start..]
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .replace('\t', " "),
-        reason,
+        // A control character could move the marker, or play tricks on the terminal.
+        text: line_text.replace(char::is_control, " "),
+        reason: reason.replace(char::is_control, " "),
     }
 }
 

@@ -72,7 +72,7 @@ impl Arguments {
             );
         }
         Ok(Settings {
-            bind: Some(self.bind.map_or_else(default_bind, |bind| vec![bind])),
+            bind: self.bind.map(|bind| vec![bind]),
             sink: Some(self.sink),
             flush: self.flush,
             naming: Some(Dialect::Gstatsd),
@@ -83,10 +83,6 @@ impl Arguments {
             ..Settings::default()
         })
     }
-}
-
-fn default_bind() -> Vec<BindAddress> {
-    vec![":8125".parse().expect("a port behind a colon")]
 }
 
 fn graphite_text(text: &str) -> Result<SinkAddress, String> {

@@ -3,6 +3,7 @@
 pub mod file;
 pub mod gstatsd;
 pub mod prefix;
+mod relations;
 mod settings;
 mod text;
 pub mod values;
@@ -17,10 +18,8 @@ use log::LevelFilter;
 use crate::kernel::EngineChoice;
 use crate::naming::Dialect;
 use crate::sink::SinkAddress;
-use crate::sink::address::SinkKind;
 use crate::snapshot::Idle;
 use crate::transport::BindAddress;
-
 use prefix::{HostLabel, Prefix};
 pub use settings::Settings;
 use values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};
@@ -114,14 +113,11 @@ impl Machine {
     }
 }
 
-/// Kernels hold a receive buffer's size in an int and double what is asked for.
-const RECEIVE_BUFFER_BYTES_MAX: usize = 1 << 30;
-
 /// More shards by default would cost memory and batches; one takes what most machines receive.
 const DEFAULT_SHARD_COUNT_MAX: usize = 4;
 
-/// Below this, two flushes would have one time stamp in Graphite.
-const GRAPHITE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Batches of 5 ms bring most of the gain, and cost a receive buffer of moderate size.
+const DEFAULT_MAX_WAIT: Duration = Duration::from_millis(5);
 
 impl Config {
     /// Fills in the defaults and checks how the settings fit together.
@@ -130,17 +126,20 @@ impl Config {
     /// A message that names the settings that do not.
     pub fn new(settings: Settings, machine: &Machine) -> Result<Self, String> {
         let naming = settings.naming.unwrap_or_default();
-        let defaults = Defaults::of(naming);
+        let (idle, idle_gauges) = default_idle(naming);
+        let flush_interval = settings
+            .flush
+            .map_or(Duration::from_secs(10), |FlushInterval(interval)| interval);
         let log_level = settings
             .log_level
             .map_or(LevelFilter::Info, |LogLevel(level)| level);
         let prefix = settings.prefix.unwrap_or_default().expand(&machine.host)?;
         let own_prefix = settings
             .own_prefix
-            .unwrap_or(defaults.own_prefix)
+            .unwrap_or_else(|| default_own_prefix(naming))
             .expand(&machine.host)?;
         let config = Self {
-            bind: listed_once(settings.bind).unwrap_or_else(|| vec![default_bind()]),
+            bind: listed_once(settings.bind).unwrap_or_else(|| vec![BindAddress::default()]),
             shards: settings.shards.map_or(
                 machine.cpu_count.clamp(1, DEFAULT_SHARD_COUNT_MAX),
                 |Count(count)| count,
@@ -149,7 +148,7 @@ impl Config {
             engine: settings.engine.unwrap_or_default(),
             max_wait: settings
                 .max_wait
-                .map_or(Duration::from_millis(5), |Time(time)| time),
+                .map_or(DEFAULT_MAX_WAIT.min(flush_interval), |Time(time)| time),
             receive_buffer_bytes: settings
                 .receive_buffer
                 .map_or(32 << 20, |Size(bytes)| bytes),
@@ -158,19 +157,17 @@ impl Config {
                 .map_or(65_507, |DatagramSize(bytes)| bytes),
             sinks: listed_once(settings.sink).unwrap_or_default(),
             queue_bytes: settings.queue_bytes.map_or(256 << 20, |Size(bytes)| bytes),
-            flush_interval: settings
-                .flush
-                .map_or(Duration::from_secs(10), |FlushInterval(interval)| interval),
-            align: settings.align.unwrap_or(defaults.align),
+            flush_interval,
+            align: settings.align.unwrap_or(naming.aligns_flushes()),
             naming,
             prefix,
             percents: settings
                 .percent
                 .map_or_else(|| vec![90.0], distinct_percents),
             weighted_timers: settings.weighted_timers.unwrap_or(false),
-            tags: settings.tags.unwrap_or(defaults.tags),
-            idle: settings.idle.unwrap_or(defaults.idle),
-            idle_gauges: settings.idle_gauges.unwrap_or(defaults.idle_gauges),
+            tags: settings.tags.unwrap_or(naming.keeps_tags()),
+            idle: settings.idle.unwrap_or(idle),
+            idle_gauges: settings.idle_gauges.unwrap_or(idle_gauges),
             own_prefix: Some(own_prefix).filter(|prefix| !prefix.is_empty()),
             max_series: settings.max_series.map_or(1_000_000, |Count(count)| count),
             max_timer_values: settings
@@ -184,7 +181,7 @@ impl Config {
             log_level: log_level.max(level_of(settings.verbose)),
             verbose: settings.verbose,
         };
-        config.check_relations()?;
+        relations::check(&config)?;
         Ok(config)
     }
 
@@ -192,68 +189,6 @@ impl Config {
     #[must_use]
     pub fn to_toml(&self) -> String {
         toml::to_string(&Settings::from(self)).expect("settings are strings, numbers and arrays")
-    }
-
-    fn check_relations(&self) -> Result<(), String> {
-        let flush = Time(self.flush_interval);
-        let graphite = self
-            .sinks
-            .iter()
-            .find(|sink| sink.kind != SinkKind::Console);
-        if let Some(sink) = graphite
-            && self.flush_interval < GRAPHITE_INTERVAL_MIN
-        {
-            return Err(format!(
-                "flush = {flush} does not go with sink = {sink}: Graphite's time stamps are whole \
-                 seconds; set flush to 1s or more"
-            ));
-        }
-        if self.max_wait > self.flush_interval {
-            return Err(format!(
-                "max_wait = {} is longer than flush = {flush}: a batch would be late for its \
-                 interval",
-                Time(self.max_wait)
-            ));
-        }
-        if self.receive_buffer_bytes > RECEIVE_BUFFER_BYTES_MAX {
-            return Err(format!(
-                "receive_buffer = {} is more than a kernel gives: at most 1GiB",
-                Size(self.receive_buffer_bytes)
-            ));
-        }
-        if self.receive_buffer_bytes < self.max_datagram_bytes {
-            return Err(format!(
-                "receive_buffer = {} cannot hold one datagram of max_datagram = {}",
-                Size(self.receive_buffer_bytes),
-                self.max_datagram_bytes
-            ));
-        }
-        match self.naming {
-            Dialect::Gstatsd => self.check_gstatsd_percents(),
-            Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
-        }
-    }
-
-    /// gstatsd cuts a percentile to an integer for its path and has none from the top.
-    fn check_gstatsd_percents(&self) -> Result<(), String> {
-        let percents = &self.percents;
-        for (index, percent) in percents.iter().enumerate() {
-            if *percent < 0.0 {
-                return Err(format!(
-                    "percent = {percent} does not go with naming = gstatsd, which has no \
-                     percentiles from the top"
-                ));
-            }
-            let same = |earlier: &&f64| earlier.trunc() == percent.trunc();
-            if let Some(earlier) = percents[..index].iter().find(same) {
-                return Err(format!(
-                    "percent = {earlier} and percent = {percent} are both upper_{} with naming = \
-                     gstatsd",
-                    percent.trunc()
-                ));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -294,40 +229,20 @@ impl From<&Config> for Settings {
     }
 }
 
-/// The defaults that follow from the naming.
-struct Defaults {
-    align: bool,
-    tags: bool,
-    idle: Idle,
-    idle_gauges: Idle,
-    own_prefix: Prefix,
-}
-
-impl Defaults {
-    fn of(naming: Dialect) -> Self {
-        match naming {
-            Dialect::Etsy | Dialect::EtsyLegacy => Self {
-                align: true,
-                tags: true,
-                idle: Idle::After(Duration::from_secs(300)),
-                idle_gauges: Idle::Never,
-                own_prefix: Prefix("ringstat.{host}".to_owned()),
-            },
-            Dialect::Gstatsd => Self {
-                align: false,
-                tags: false,
-                idle: Idle::Quiet,
-                idle_gauges: Idle::Quiet,
-                own_prefix: Prefix::default(),
-            },
-        }
+/// How silent series are reported by default: other types, gauges.
+fn default_idle(naming: Dialect) -> (Idle, Idle) {
+    match naming {
+        Dialect::Etsy | Dialect::EtsyLegacy => (Idle::After(Duration::from_secs(300)), Idle::Never),
+        Dialect::Gstatsd => (Idle::Quiet, Idle::Quiet),
     }
 }
 
-fn default_bind() -> BindAddress {
-    "[::]:8125"
-        .parse()
-        .expect("an address in brackets and a port")
+fn default_own_prefix(naming: Dialect) -> Prefix {
+    Prefix(if naming.has_own_metrics() {
+        "ringstat.{host}".to_owned()
+    } else {
+        String::new()
+    })
 }
 
 /// The list without repetitions; None if it is empty, which says no more than no list.

@@ -21,9 +21,11 @@ use crate::transport::BindAddress;
 /// Settings from one source: what is `None` was not given there.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
+// Brackets in a help text are those of an address.
+#[allow(rustdoc::broken_intra_doc_links)]
 pub struct Settings {
     /// Listen on this UDP address: [host]:port, port, [::1]:port or udp://host:port; repeatable
-    /// [default: [::]:8125]
+    /// [default: :8125]
     ///
     /// Without a host it listens on every address of this machine, IPv4 and IPv6 with one socket.
     /// A host name is resolved once, at start. An address that another process holds is refused.
@@ -169,7 +171,8 @@ pub struct Settings {
     /// How long a silent counter, timer or set is still reported, as 0
     /// [default: 5m; none with naming gstatsd]
     ///
-    /// 0 reports it for ever; none says nothing of it while it is silent.
+    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd always
+    /// does.
     #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Idle>)]
     #[serde(with = "text::one")]
@@ -178,7 +181,8 @@ pub struct Settings {
     /// How long a silent gauge is still reported with its last level
     /// [default: 0; none with naming gstatsd]
     ///
-    /// 0 reports it for ever; none says nothing of it while it is silent.
+    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd always
+    /// does.
     #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Idle>)]
     #[serde(with = "text::one")]
@@ -220,7 +224,8 @@ pub struct Settings {
 
     /// Keep the gauges' levels in this file over a restart [default: none]
     ///
-    /// Without it a gauge that is moved by +5 or -5 starts from 0 again.
+    /// Without it a gauge that is moved by +5 or -5 starts from 0 again. Not with naming gstatsd,
+    /// whose gauges do not outlive an interval.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]

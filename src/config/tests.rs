@@ -21,7 +21,7 @@ fn config(text: &str) -> Result<Config, String> {
 #[test]
 fn an_empty_file_gives_the_defaults() {
     let expected = Config {
-        bind: vec!["[::]:8125".parse().unwrap()],
+        bind: vec![":8125".parse().unwrap()],
         shards: 4,
         pin: false,
         engine: EngineChoice::Auto,
@@ -109,7 +109,7 @@ fn a_repeatable_setting_is_an_array_or_a_single_value() {
 #[test]
 fn an_empty_array_of_addresses_says_nothing_and_one_of_percentiles_says_none() {
     let config = config("bind = []\nsink = []\npercent = []").unwrap();
-    assert_eq!(config.bind, ["[::]:8125".parse().unwrap()]);
+    assert_eq!(config.bind, [":8125".parse().unwrap()]);
     assert!(config.sinks.is_empty());
     assert!(config.percents.is_empty());
 }

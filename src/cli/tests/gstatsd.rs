@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{bind, config, refusal, sinks};
-use crate::config::{Dialect, Idle};
+use crate::naming::Dialect;
+use crate::snapshot::Idle;
 
 #[test]
 fn the_examples_of_gstatsd_work_under_both_names() {

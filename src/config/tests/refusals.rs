@@ -31,6 +31,14 @@ fn a_mistake_is_reported_with_its_place() {
         "2:7: invalid type: integer `1`, expected a boolean\n  pin = 1\n        ^",
     );
     refused(
+        "pin = 1 # \u{1b}[31m",
+        "1:11: invalid comment character, expected printable characters\n  pin = 1 #  [31m\n            ^",
+    );
+    refused(
+        "flush = \"\\u001b[31m\"",
+        "1:9: ` [31m` is not a time, such as 10s, 500ms or 5m\n  flush = \"\\u001b[31m\"\n          ^",
+    );
+    refused(
         "log\t= 'ü'\nlog_level\t= 'ü'\r\n",
         "2:13: `ü` is not a log level: off, error, warn, info, debug, trace\n  \
          log_level = 'ü'\n              ^",
@@ -205,6 +213,26 @@ fn settings_that_do_not_go_together_are_refused() {
         "naming = 'gstatsd'\npercent = [99.9, 90, 99]",
         "percent = 99.9 and percent = 99 are both upper_99 with naming = gstatsd",
     );
+    refused(
+        "naming = 'gstatsd'\nidle = 300",
+        "idle = 300s does not go with naming = gstatsd, which says nothing of silent series; set \
+         idle to none",
+    );
+    refused(
+        "naming = 'gstatsd'\nidle_gauges = 0",
+        "idle_gauges = 0 does not go with naming = gstatsd, which says nothing of silent series; \
+         set idle_gauges to none",
+    );
+    refused(
+        "naming = 'gstatsd'\nstate_file = 'gauges'",
+        "state_file = gauges does not go with naming = gstatsd, whose gauges do not outlive an \
+         interval",
+    );
+    refused(
+        "sink = ['g:1', 'g:2', 'graphite://g:1?queue_bytes=8']",
+        "sink = graphite://g:1 and sink = graphite://g:1?queue_bytes=8 lead to the same place: \
+         every point would be sent twice",
+    );
 }
 
 #[test]
@@ -212,6 +240,7 @@ fn settings_that_just_go_together_are_taken() {
     for text in [
         "flush = '1s'\nsink = 'graphite://g:2003'",
         "flush = '999ms'\nsink = 'console:'",
+        "flush = '1ms'",
         "flush = '1ms'\nmax_wait = '1ms'",
         "flush = '1d'",
         "max_wait = 0",
@@ -219,6 +248,8 @@ fn settings_that_just_go_together_are_taken() {
         "receive_buffer = 1\nmax_datagram = 1",
         "percent = [-100, 100, 0.001]",
         "naming = 'gstatsd'\npercent = [99.9, 90]",
+        "naming = 'gstatsd'\nidle = 'none'\nidle_gauges = 'none'",
+        "sink = ['g:1', 'g:2', 'h:1', 'graphite+pickle://g:1', 'console:']",
         "naming = 'etsy'\npercent = [99.9, 99]",
     ] {
         assert_eq!(config(text).err(), None, "for {text}");

@@ -1,0 +1,128 @@
+//! Checks how settings fit together; each message names those that do not.
+
+use std::time::Duration;
+
+use super::Config;
+use super::values::{Size, Time};
+use crate::naming::Dialect;
+use crate::sink::SinkAddress;
+use crate::sink::address::SinkKind;
+use crate::snapshot::Idle;
+
+/// Below this, two flushes would have one time stamp in Graphite.
+const GRAPHITE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Kernels hold a receive buffer's size in an int and double what is asked for.
+pub(super) const RECEIVE_BUFFER_BYTES_MAX: usize = 1 << 30;
+
+/// Checks all relations.
+///
+/// # Errors
+/// A message about the first that does not hold.
+pub(super) fn check(config: &Config) -> Result<(), String> {
+    check_times(config)?;
+    check_receive_buffer(config)?;
+    check_sinks(config)?;
+    match config.naming {
+        Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
+        Dialect::Gstatsd => {
+            check_gstatsd_percents(&config.percents)?;
+            check_gstatsd_silence(config)
+        }
+    }
+}
+
+fn check_times(config: &Config) -> Result<(), String> {
+    let flush = Time(config.flush_interval);
+    let in_whole_seconds = config.sinks.iter().find(|sink| match sink.kind {
+        SinkKind::GraphiteText | SinkKind::GraphitePickle => true,
+        SinkKind::Console => false,
+    });
+    if let Some(sink) = in_whole_seconds
+        && config.flush_interval < GRAPHITE_INTERVAL_MIN
+    {
+        return Err(format!(
+            "flush = {flush} does not go with sink = {sink}: Graphite's time stamps are whole \
+             seconds; set flush to 1s or more"
+        ));
+    }
+    if config.max_wait > config.flush_interval {
+        return Err(format!(
+            "max_wait = {} is longer than flush = {flush}: a batch would be late for its interval",
+            Time(config.max_wait)
+        ));
+    }
+    Ok(())
+}
+
+fn check_receive_buffer(config: &Config) -> Result<(), String> {
+    let receive_buffer = Size(config.receive_buffer_bytes);
+    if config.receive_buffer_bytes > RECEIVE_BUFFER_BYTES_MAX {
+        return Err(format!(
+            "receive_buffer = {receive_buffer} is more than a kernel gives: at most 1GiB"
+        ));
+    }
+    if config.receive_buffer_bytes < config.max_datagram_bytes {
+        return Err(format!(
+            "receive_buffer = {receive_buffer} cannot hold one datagram of max_datagram = {}",
+            config.max_datagram_bytes
+        ));
+    }
+    Ok(())
+}
+
+/// Repetitions are gone already; what is left of one place differs in its query.
+fn check_sinks(config: &Config) -> Result<(), String> {
+    for (index, sink) in config.sinks.iter().enumerate() {
+        let place = (sink.kind, &sink.host, sink.port);
+        let same = |earlier: &&SinkAddress| place == (earlier.kind, &earlier.host, earlier.port);
+        if let Some(earlier) = config.sinks[..index].iter().find(same) {
+            return Err(format!(
+                "sink = {earlier} and sink = {sink} lead to the same place: every point would be \
+                 sent twice"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// gstatsd cuts a percentile to an integer for its path and has none from the top.
+fn check_gstatsd_percents(percents: &[f64]) -> Result<(), String> {
+    for (index, percent) in percents.iter().enumerate() {
+        if *percent < 0.0 {
+            return Err(format!(
+                "percent = {percent} does not go with naming = gstatsd, which has no percentiles \
+                 from the top"
+            ));
+        }
+        let same = |earlier: &&f64| earlier.trunc() == percent.trunc();
+        if let Some(earlier) = percents[..index].iter().find(same) {
+            return Err(format!(
+                "percent = {earlier} and percent = {percent} are both upper_{} with naming = \
+                 gstatsd",
+                percent.trunc()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What would have no effect is refused, lest somebody counts on it.
+fn check_gstatsd_silence(config: &Config) -> Result<(), String> {
+    for (key, idle) in [("idle", config.idle), ("idle_gauges", config.idle_gauges)] {
+        if idle != Idle::Quiet {
+            return Err(format!(
+                "{key} = {idle} does not go with naming = gstatsd, which says nothing of silent \
+                 series; set {key} to none"
+            ));
+        }
+    }
+    if let Some(path) = &config.state_file {
+        return Err(format!(
+            "state_file = {} does not go with naming = gstatsd, whose gauges do not outlive an \
+             interval",
+            path.display()
+        ));
+    }
+    Ok(())
+}
