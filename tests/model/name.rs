@@ -1,0 +1,84 @@
+//! How the model makes a name safe, and what it does with tags.
+
+use std::collections::BTreeSet;
+
+use super::number::is_space;
+use super::{Naming, Settings};
+
+/// The name of the series that a sample belongs to, or the reason for refusing it.
+pub fn series_name(
+    settings: &Settings,
+    spelling: &[u8],
+    tags: Option<&[u8]>,
+) -> Result<String, &'static str> {
+    let mut name = make_safe(settings.naming, spelling);
+    if name.is_empty() {
+        return Err("empty_name");
+    }
+    if settings.keeps_tags() {
+        for tag in sorted_tags(settings.naming, tags.unwrap_or_default()) {
+            name = format!("{name};{tag}");
+        }
+    }
+    if name.len() > 1024 {
+        return Err("name_too_long");
+    }
+    let (path, _tags) = name.split_once(';').unwrap_or((&name, ""));
+    if path.split('.').any(|segment| segment.len() > 255) {
+        return Err("segment_too_long");
+    }
+    Ok(name)
+}
+
+fn make_safe(naming: Naming, spelling: &[u8]) -> String {
+    let mut safe = String::new();
+    let mut after_space = false;
+    for &byte in spelling {
+        let letter = char::from(byte);
+        match naming {
+            Naming::Etsy | Naming::EtsyLegacy => {
+                if is_space(byte) {
+                    if !after_space {
+                        safe.push('_');
+                    }
+                } else if letter == '/' {
+                    safe.push('-');
+                } else if letter.is_ascii_alphanumeric() || "_.;=-".contains(letter) {
+                    safe.push(letter);
+                }
+            }
+            Naming::Gstatsd => {
+                if letter == '/' {
+                    safe.push('_');
+                } else if letter.is_ascii_alphanumeric() || "_.-".contains(letter) {
+                    safe.push(letter);
+                }
+            }
+        }
+        after_space = is_space(byte);
+    }
+    safe
+}
+
+fn sorted_tags(naming: Naming, field: &[u8]) -> BTreeSet<String> {
+    let mut tags = BTreeSet::new();
+    for piece in field.split(|&byte| byte == b',') {
+        if piece.is_empty() {
+            continue;
+        }
+        let piece: Vec<u8> = piece
+            .iter()
+            .map(|&byte| if byte == b';' { b'_' } else { byte })
+            .collect();
+        let tag = match piece.iter().position(|&byte| byte == b':') {
+            Some(colon) => {
+                let key = make_safe(naming, &piece[..colon]);
+                let value = make_safe(naming, &piece[colon + 1..]);
+                format!("{key}={value}")
+            }
+            None => format!("{}=true", make_safe(naming, &piece)),
+        };
+        tags.insert(tag);
+    }
+    tags
+}
