@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Slot;
+use super::spool::SpoolKey;
 
 /// The order in which a sink takes its slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +31,6 @@ pub enum Next {
     Idle,
 }
 
-/// What was given up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dropped {
-    /// How many slots.
-    pub slots: u64,
-    /// How many lines they held.
-    pub lines: u64,
-}
-
 /// The slots of one sink that wait, oldest first, and the one that is on its way.
 #[derive(Debug)]
 pub struct Backlog {
@@ -54,11 +46,24 @@ pub struct Backlog {
     lines: u64,
     bytes: u64,
     paced: bool,
+    /// Older slots are still to come from the spool.
+    spool_first: bool,
 }
 
 /// A slot that was written whole and may have to be written again.
 #[derive(Debug)]
 pub struct Sent(Entry);
+
+/// What became of a slot that was written whole.
+#[derive(Debug)]
+pub enum Delivery {
+    /// For the first time. The token may go to [`Backlog::repeat`].
+    First(Sent),
+    /// For the first time, from this file of the spool.
+    FromSpool(SpoolKey, Sent),
+    /// Once more: it is counted already, and not repeated again.
+    Again,
+}
 
 impl Sent {
     /// The slot.
@@ -71,8 +76,18 @@ impl Sent {
 struct Entry {
     number: u64,
     slot: Slot,
-    /// The slot was already sent once: it counts neither as queued nor as dropped.
-    repeated: bool,
+    origin: Origin,
+}
+
+/// Where a slot that waits came from. Only those pushed count in the sums and make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// From the flusher.
+    Pushed,
+    /// It was sent once already.
+    Repeated,
+    /// From a file, which is kept until the slot is sent.
+    Spooled(SpoolKey),
 }
 
 impl Backlog {
@@ -83,34 +98,55 @@ impl Backlog {
             bytes_max,
             waiting: VecDeque::new(),
             on_its_way: None,
-            number_next: 0,
+            // 0 is for slots from the spool.
+            number_next: 1,
             last_live: None,
             last_old: None,
             lines: 0,
             bytes: 0,
             paced: true,
+            spool_first: false,
         }
     }
 
-    /// Takes the newest slot and gives up the oldest ones until the rest fits. The slot that is
-    /// on its way is never given up; a slot that is larger than the limit is, at once.
-    pub fn push(&mut self, slot: Slot) -> Dropped {
+    /// Takes the newest slot and gives up the oldest ones, which it returns, until the rest fits.
+    /// The slot that is on its way is never given up; a slot that is larger than the limit is, at
+    /// once.
+    pub fn push(&mut self, slot: Slot) -> Vec<Slot> {
         self.lines += slot.lines;
         self.bytes += slot.size_bytes();
         self.waiting.push_back(Entry {
             number: self.number_next,
             slot,
-            repeated: false,
+            origin: Origin::Pushed,
         });
         self.number_next += 1;
-        let mut dropped = Dropped::default();
+        let mut given_up = Vec::new();
         while self.bytes > self.bytes_max {
-            let Some(entry) = self.waiting.pop_front() else {
+            let pushed = |entry: &Entry| entry.origin == Origin::Pushed;
+            let Some(oldest) = self.waiting.iter().position(pushed) else {
                 break;
             };
-            dropped.add(self.forget(&entry));
+            let entry = self.waiting.remove(oldest).expect("the place was found");
+            self.forget(&entry);
+            given_up.push(entry.slot);
         }
-        dropped
+        given_up
+    }
+
+    /// Whether old slots wait until one comes from the spool, as those there are older still.
+    pub fn set_spool_first(&mut self, spool_first: bool) {
+        self.spool_first = spool_first;
+    }
+
+    /// Takes a slot from the spool, older than all that wait.
+    pub fn insert_spooled(&mut self, key: SpoolKey, slot: Slot) {
+        let entry = Entry {
+            number: 0,
+            slot,
+            origin: Origin::Spooled(key),
+        };
+        self.waiting.push_front(entry);
     }
 
     /// The slot to send at `now`, if it is time for one.
@@ -141,12 +177,18 @@ impl Backlog {
         Next::Send(slot)
     }
 
-    /// When the next slot may go: `now` at the earliest, never if nothing waits.
+    /// When the next slot may go: `now` at the earliest, never if nothing waits or what waits must
+    /// let the spool go first.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         if self.waiting.is_empty() {
             return None;
         }
         match self.order {
+            Order::LiveFirst { .. }
+                if self.spool_first && !self.newest_is_live() && !self.oldest_is_spooled() =>
+            {
+                None
+            }
             Order::LiveFirst { flush_interval } if self.paced && !self.newest_is_live() => {
                 // Counted from where a slot began: a sink that needs more than half an interval
                 // for one slot would otherwise never come to the old ones.
@@ -158,17 +200,18 @@ impl Backlog {
         }
     }
 
-    /// The slot on its way was written whole. Returns what [`Backlog::repeat`] takes if the
-    /// connection ends in doubt; nothing for a slot that was repeated already.
+    /// The slot on its way was written whole.
     ///
     /// # Panics
     /// If none is on its way.
-    pub fn sent(&mut self) -> Option<Sent> {
+    pub fn sent(&mut self) -> Delivery {
         let mut entry = self.on_its_way.take().expect("a slot is on its way");
         self.forget(&entry);
-        let first_time = !entry.repeated;
-        entry.repeated = true;
-        first_time.then_some(Sent(entry))
+        match std::mem::replace(&mut entry.origin, Origin::Repeated) {
+            Origin::Pushed => Delivery::First(Sent(entry)),
+            Origin::Spooled(key) => Delivery::FromSpool(key, Sent(entry)),
+            Origin::Repeated => Delivery::Again,
+        }
     }
 
     /// The slot on its way was cut off: it takes its place again, to be sent whole.
@@ -191,13 +234,15 @@ impl Backlog {
         self.paced = false;
     }
 
-    /// Gives up all that waits, for a sink that is gone for good.
-    pub fn clear(&mut self) -> Dropped {
-        let mut dropped = Dropped::default();
-        while let Some(entry) = self.waiting.pop_front() {
-            dropped.add(self.forget(&entry));
-        }
-        dropped
+    /// Gives up all that was pushed and returns it; what is in files stays there.
+    pub fn clear(&mut self) -> Vec<Slot> {
+        let rest = self.waiting.drain(..).chain(self.on_its_way.take());
+        let mut rest: Vec<Entry> = rest
+            .filter(|entry| entry.origin == Origin::Pushed)
+            .collect();
+        rest.sort_by_key(|entry| entry.number);
+        (self.lines, self.bytes) = (0, 0);
+        rest.into_iter().map(|entry| entry.slot).collect()
     }
 
     /// Whether nothing waits and nothing is on its way.
@@ -215,6 +260,11 @@ impl Backlog {
         self.bytes
     }
 
+    fn oldest_is_spooled(&self) -> bool {
+        let oldest = self.waiting.front();
+        oldest.is_some_and(|oldest| matches!(oldest.origin, Origin::Spooled(_)))
+    }
+
     fn newest_is_live(&self) -> bool {
         let newest = self.waiting.back();
         newest.is_some_and(|newest| newest.number + 1 == self.number_next)
@@ -228,23 +278,11 @@ impl Backlog {
     }
 
     /// Takes an entry that has left the queue out of the sums.
-    fn forget(&mut self, entry: &Entry) -> Dropped {
-        if entry.repeated {
-            return Dropped::default();
+    fn forget(&mut self, entry: &Entry) {
+        if entry.origin == Origin::Pushed {
+            self.lines -= entry.slot.lines;
+            self.bytes -= entry.slot.size_bytes();
         }
-        self.lines -= entry.slot.lines;
-        self.bytes -= entry.slot.size_bytes();
-        Dropped {
-            slots: 1,
-            lines: entry.slot.lines,
-        }
-    }
-}
-
-impl Dropped {
-    fn add(&mut self, other: Dropped) {
-        self.slots += other.slots;
-        self.lines += other.lines;
     }
 }
 
@@ -268,7 +306,7 @@ mod tests {
     fn backlog_of(order: Order, numbers: std::ops::RangeInclusive<u64>) -> Backlog {
         let mut backlog = Backlog::new(order, 1 << 20);
         for number in numbers {
-            assert_eq!(backlog.push(slot(number)), Dropped::default());
+            assert!(backlog.push(slot(number)).is_empty());
         }
         backlog
     }
@@ -371,14 +409,16 @@ mod tests {
         let mut backlog = backlog_of(LIVE_FIRST, 1..=1);
         let t0 = Instant::now();
         assert!(matches!(backlog.next(t0), Next::Send(_)));
-        let sent = backlog.sent().expect("sent for the first time");
+        let Delivery::First(sent) = backlog.sent() else {
+            panic!("sent for the first time");
+        };
         backlog.push(slot(2));
         backlog.repeat(sent);
         assert_eq!(backlog.lines(), 10);
         assert_eq!(send(&mut backlog, t0), Ok(2));
         assert_eq!(send(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
         assert!(matches!(backlog.next(t0 + INTERVAL), Next::Send(_)));
-        assert!(backlog.sent().is_none(), "once is enough");
+        assert!(matches!(backlog.sent(), Delivery::Again));
         assert!(backlog.is_empty());
     }
 
@@ -390,11 +430,9 @@ mod tests {
         }
         let now = Instant::now();
         assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == 1));
-        let one = Dropped {
-            slots: 1,
-            lines: 10,
-        };
-        assert_eq!(backlog.push(slot(4)), one);
+        let given_up = backlog.push(slot(4));
+        assert_eq!(given_up.len(), 1);
+        assert_eq!(given_up[0].end_unix_s, 2);
         backlog.sent();
         assert_eq!(send(&mut backlog, now), Ok(3));
         assert_eq!(send(&mut backlog, now), Ok(4));
@@ -404,9 +442,44 @@ mod tests {
     #[test]
     fn a_slot_larger_than_the_limit_is_dropped_at_once() {
         let mut backlog = Backlog::new(LIVE_FIRST, 99);
-        let dropped = backlog.push(slot(1));
-        assert_eq!((dropped.slots, dropped.lines), (1, 10));
+        assert_eq!(backlog.push(slot(1)).len(), 1);
         assert_eq!(send(&mut backlog, Instant::now()), Err(None));
+        assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_slot_from_the_spool_is_the_oldest_and_takes_no_room() {
+        let mut backlog = Backlog::new(LIVE_FIRST, 200);
+        let t0 = Instant::now();
+        backlog.push(slot(11));
+        backlog.push(slot(12));
+        let key = SpoolKey {
+            end_unix_s: 1,
+            number: 1,
+        };
+        backlog.insert_spooled(key, slot(1));
+        assert_eq!((backlog.lines(), backlog.bytes()), (20, 200));
+        assert_eq!(backlog.push(slot(13))[0].end_unix_s, 11);
+        assert_eq!(send(&mut backlog, t0), Ok(13));
+        assert!(
+            matches!(backlog.next(t0 + INTERVAL / 2), Next::Send(slot) if slot.end_unix_s == 1)
+        );
+        assert!(matches!(backlog.sent(), Delivery::FromSpool(sent, _) if sent == key));
+        assert_eq!(backlog.lines(), 10);
+        backlog.set_spool_first(true);
+        let later = t0 + 2 * INTERVAL;
+        assert_eq!(send(&mut backlog, later), Err(None), "the spool has more");
+        backlog.set_spool_first(false);
+        assert_eq!(send(&mut backlog, later), Ok(12));
+    }
+
+    #[test]
+    fn clearing_gives_back_what_was_pushed_oldest_first() {
+        let mut backlog = backlog_of(LIVE_FIRST, 1..=3);
+        assert!(matches!(backlog.next(Instant::now()), Next::Send(_)));
+        let rest: Vec<u64> = backlog.clear().iter().map(|s| s.end_unix_s).collect();
+        assert_eq!(rest, [1, 2, 3]);
+        assert!(backlog.is_empty());
         assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
     }
 }
