@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::task::{JoinHandle, spawn_local};
 
 use crate::sink::address::{SinkKind, SpoolSettings};
 use crate::sink::backlog::Order;
@@ -16,20 +16,15 @@ use crate::sink::graphite::{Graphite, Patience};
 use crate::sink::spool::Spool;
 use crate::sink::{Counters, Queue, SinkAddress, Slot, console, spooler};
 
+mod runtime;
 mod signals;
 mod stream;
 
+use runtime::Runtime;
+
+pub use runtime::Backend;
 pub use signals::Stop;
 pub use stream::Stream;
-
-/// What drives the connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// tokio-uring.
-    Uring,
-    /// tokio with epoll.
-    Tokio,
-}
 
 /// What the io thread starts with.
 pub struct Settings {
@@ -308,68 +303,6 @@ async fn drive(graphites: Vec<Graphite>, backend: Backend, closed: oneshot::Rece
         }
     }
 }
-
-/// An event loop of either back end.
-enum Runtime {
-    Uring(tokio_uring::Runtime),
-    Tokio(tokio::runtime::Runtime),
-}
-
-impl Runtime {
-    fn new(wanted: Option<Backend>) -> io::Result<Runtime> {
-        match wanted {
-            Some(Backend::Uring) => uring_runtime(),
-            Some(Backend::Tokio) => tokio_runtime(),
-            None => match uring_runtime() {
-                Ok(runtime) => {
-                    log::info!("connections of sinks are driven by io_uring");
-                    Ok(runtime)
-                }
-                Err(error) => {
-                    log::info!(
-                        "connections of sinks are driven by epoll, which does the same here: \
-                         io_uring is not to be had: {error}"
-                    );
-                    tokio_runtime()
-                }
-            },
-        }
-    }
-
-    fn backend(&self) -> Backend {
-        match self {
-            Runtime::Uring(_) => Backend::Uring,
-            Runtime::Tokio(_) => Backend::Tokio,
-        }
-    }
-
-    fn block_on(&self, future: impl Future<Output = ()>) {
-        match self {
-            Runtime::Uring(runtime) => runtime.block_on(future),
-            Runtime::Tokio(runtime) => LocalSet::new().block_on(runtime, future),
-        }
-    }
-}
-
-fn uring_runtime() -> io::Result<Runtime> {
-    let mut ring = tokio_uring::uring_builder();
-    // Completions are looked at when the loop turns anyway: no interrupt is needed for them.
-    ring.setup_coop_taskrun();
-    let mut builder = tokio_uring::builder();
-    builder.entries(RING_ENTRIES).uring_builder(&ring);
-    // Not `Builder::start`, which panics where io_uring is blocked.
-    tokio_uring::Runtime::new(&builder).map(Runtime::Uring)
-}
-
-fn tokio_runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map(Runtime::Tokio)
-}
-
-/// Two operations per sink are under way at most.
-const RING_ENTRIES: u32 = 256;
 
 /// How long the io thread may take to put its connections away.
 const CLOSING_MAX: Duration = Duration::from_secs(1);
