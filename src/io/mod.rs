@@ -104,11 +104,13 @@ pub struct IoHandle {
     done: mpsc::Receiver<()>,
 }
 
-/// Starts the io thread and the sinks. `on_stop` is called on the io thread at SIGTERM and at
+/// Starts the io thread and the sinks; a daemon that forks does so before, as threads do not
+/// survive it. `on_stop` is called on the io thread at SIGTERM and at
 /// SIGINT, each time one arrives; without it signals keep their usual effect.
 ///
 /// # Errors
-/// If neither back end can be had, a signal cannot be caught, or the system gives no thread.
+/// If neither back end can be had, a spool cannot be used, a signal cannot be caught, or the system
+/// gives no thread.
 pub fn run(
     settings: Settings,
     on_stop: Option<Box<dyn FnMut(Stop) + Send>>,
