@@ -10,6 +10,8 @@ pub mod counters;
 pub mod dial;
 pub mod graphite;
 pub mod queue;
+pub mod spool;
+pub mod spooler;
 pub mod stream;
 
 pub use address::SinkAddress;
