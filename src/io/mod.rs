@@ -14,7 +14,7 @@ use crate::sink::backlog::Order;
 use crate::sink::dial::{Resolve, system_resolver};
 use crate::sink::graphite::{Graphite, Patience};
 use crate::sink::spool::Spool;
-use crate::sink::{Counters, Queue, SinkAddress, Slot, console, spooler};
+use crate::sink::{Queue, SinkAddress, SinkHandle, console, spooler};
 
 mod runtime;
 mod signals;
@@ -56,36 +56,6 @@ impl Settings {
     }
 }
 
-/// Where the flusher hands one sink's slots over.
-#[derive(Clone, Debug)]
-pub struct SinkHandle {
-    address: SinkAddress,
-    name: String,
-    queue: Arc<Queue>,
-}
-
-impl SinkHandle {
-    /// Hands a slot over; never waits.
-    pub fn push(&self, slot: Slot) {
-        self.queue.push(slot);
-    }
-
-    /// The sink's counters, all of one moment.
-    pub fn counters(&self) -> Counters {
-        self.queue.counters()
-    }
-
-    /// The sink's address.
-    pub fn address(&self) -> &SinkAddress {
-        &self.address
-    }
-
-    /// The sink's name in own metrics, unlike that of any other sink of the daemon.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
 /// What a sink had not delivered when the time was over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
@@ -118,20 +88,20 @@ pub fn run(
     let sinks = make_sinks(&settings);
     let mut spoolers = Vec::new();
     for sink in &sinks {
-        if let Some(spool) = &sink.address.spool {
+        if let Some(spool) = &sink.address().spool {
             spoolers.push(start_spooler(sink, spool)?);
         }
-        if sink.address.kind == SinkKind::Console {
+        if sink.address().kind == SinkKind::Console {
             // It ends by itself; `close_and_wait` asks its queue.
-            drop(console::start(Arc::clone(&sink.queue), io::stdout())?);
+            drop(console::start(Arc::clone(sink.queue()), io::stdout())?);
         }
     }
     let graphites = sinks
         .iter()
-        .filter(|sink| sink.address.kind != SinkKind::Console)
+        .filter(|sink| sink.address().kind != SinkKind::Console)
         .map(|sink| Graphite {
-            address: sink.address.clone(),
-            queue: Arc::clone(&sink.queue),
+            address: sink.address().clone(),
+            queue: Arc::clone(sink.queue()),
             resolve: Arc::clone(&settings.resolve),
             patience: settings.patience,
         })
@@ -201,15 +171,15 @@ impl IoHandle {
         } = self;
         let deadline = Instant::now() + patience;
         for sink in &sinks {
-            sink.queue.close();
+            sink.queue().close();
         }
         // The thread has ended already only if it panicked; then there is nothing to wait for.
         let _ = close.send(deadline);
         // A little longer than the thread itself waits: it still has to put things away.
         let _ = done.recv_timeout(patience + CLOSING_MAX);
         for sink in &sinks {
-            if sink.address.kind == SinkKind::Console {
-                sink.queue.wait_until_empty(deadline);
+            if sink.address().kind == SinkKind::Console {
+                sink.queue().wait_until_empty(deadline);
             }
         }
         let dropped_before: Vec<u64> = sinks
@@ -217,7 +187,7 @@ impl IoHandle {
             .map(|sink| sink.counters().lines_dropped)
             .collect();
         for sink in &sinks {
-            sink.queue.spool_rest();
+            sink.queue().spool_rest();
         }
         for spooler in spoolers {
             // One that panicked has written nothing more, which the counters show.
@@ -230,10 +200,10 @@ impl IoHandle {
             if lines > 0 {
                 log::error!(
                     "sink {}: lost {lines} lines that it did not take within {patience:?}",
-                    sink.address
+                    sink.address()
                 );
                 left.push(Left {
-                    name: sink.name.clone(),
+                    name: sink.name().to_owned(),
                     lines,
                 });
             }
@@ -243,7 +213,7 @@ impl IoHandle {
 }
 
 fn start_spooler(sink: &SinkHandle, spool: &SpoolSettings) -> io::Result<thread::JoinHandle<()>> {
-    let opened = Spool::open(&spool.folder, &sink.name, spool.bytes_max).map_err(|error| {
+    let opened = Spool::open(&spool.folder, sink.name(), spool.bytes_max).map_err(|error| {
         let folder = spool.folder.display();
         let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
         io::Error::new(error.kind(), text)
@@ -252,11 +222,11 @@ fn start_spooler(sink: &SinkHandle, spool: &SpoolSettings) -> io::Result<thread:
     if found.lines > 0 {
         log::info!(
             "sink {}: {} lines wait in its spool since an earlier run",
-            sink.address,
+            sink.address(),
             found.lines
         );
     }
-    spooler::start(Arc::clone(&sink.queue), opened)
+    spooler::start(Arc::clone(sink.queue()), opened)
 }
 
 fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
@@ -268,7 +238,7 @@ fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
                 1 => base.clone(),
                 _ => format!("{base}_{nth}"),
             })
-            .find(|name| sinks.iter().all(|sink| sink.name != *name))
+            .find(|name| sinks.iter().all(|sink| sink.name() != name))
             .expect("there are more numbers than sinks");
         let order = match address.kind {
             SinkKind::Console => Order::Arrival,
@@ -277,11 +247,8 @@ fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
             },
         };
         let bytes_max = address.queue_bytes.unwrap_or(settings.queue_bytes);
-        sinks.push(SinkHandle {
-            queue: Arc::new(Queue::new(address.to_string(), order, bytes_max)),
-            address: address.clone(),
-            name,
-        });
+        let queue = Arc::new(Queue::new(address.to_string(), order, bytes_max));
+        sinks.push(SinkHandle::new(address.clone(), name, queue));
     }
     sinks
 }
