@@ -226,3 +226,6 @@ fn log_refused_lines(refused: &[RefusedLine]) {
 
 /// An interval given back for reuse, by shard.
 type Spare = Option<Interval>;
+
+#[cfg(test)]
+mod tests;

@@ -380,3 +380,6 @@ impl Merger {
 fn touched<A: Aggregate>(aggregate: Option<&A>) -> Option<&A> {
     aggregate.filter(|aggregate| aggregate.is_touched())
 }
+
+#[cfg(test)]
+mod tests;
