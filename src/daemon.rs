@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::net::UdpSocket;
 use std::os::unix::fs::FileTypeExt;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -62,6 +63,9 @@ const REFUSED_LINES_LOGGED_MAX: usize = 8;
 /// If it could not start. Nothing was received then.
 pub fn run(config: &Config) -> Result<(), StartError> {
     let outlets = choose_sinks(config)?;
+    // A daemon in the background leaves its directory.
+    let state_file = config.state_file.as_ref().map(std::path::absolute);
+    let state_file = state_file.transpose().map_err(StartError::new)?;
     // All that can fail at start comes before the parent process leaves the terminal.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
@@ -72,7 +76,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     }
     pid_file.write()?;
     log_start(config, &bound, &selection);
-    run_stages(config, outlets, bound, &selection)
+    run_stages(config, outlets, bound, &selection, state_file)
 }
 
 /// Starts all threads, and waits until the flusher has ended and the sinks have delivered.
@@ -81,6 +85,7 @@ fn run_stages(
     outlets: Vec<(SinkAddress, Encoding)>,
     bound: Bound,
     selection: &Selection,
+    state_file: Option<PathBuf>,
 ) -> Result<(), StartError> {
     let (messages, inbox) = mpsc::channel();
     let (addresses, encodings): (Vec<_>, Vec<_>) = outlets.into_iter().unzip();
@@ -89,7 +94,7 @@ fn run_stages(
     let outlets = outlets.map(|(sink, encoding)| Outlet { sink, encoding });
     let outlets: Vec<Outlet> = outlets.collect();
     let (links, shards) = start_shards(config, bound.shards, selection, &messages)?;
-    let flusher = Flusher::new(flusher_settings(config), links, inbox, outlets);
+    let flusher = Flusher::new(flusher_settings(config, state_file), links, inbox, outlets);
     let flusher = thread::Builder::new()
         .name("flusher".to_owned())
         .spawn(|| flusher.run())
@@ -193,7 +198,7 @@ fn start_io(
         .map_err(|error| StartError::new(format!("cannot start the io thread: {error}")))
 }
 
-fn flusher_settings(config: &Config) -> FlusherSettings {
+fn flusher_settings(config: &Config, state_file: Option<PathBuf>) -> FlusherSettings {
     FlusherSettings {
         interval: config.flush_interval,
         align: config.align,
@@ -206,7 +211,7 @@ fn flusher_settings(config: &Config) -> FlusherSettings {
         limits: limits(config),
         weighted_timers: config.weighted_timers,
         own_prefix: config.own_prefix.clone(),
-        state_file: config.state_file.clone().map(StateFile::new),
+        state_file: state_file.map(StateFile::new),
     }
 }
 

@@ -62,6 +62,9 @@ pub struct FlusherSettings {
     pub state_file: Option<StateFile>,
 }
 
+/// How long a flush waits for a shard; answers take microseconds.
+const SHARD_PATIENCE_MAX: Duration = Duration::from_secs(2);
+
 /// A sink and the format that it takes.
 #[derive(Clone, Debug)]
 pub struct Outlet {
@@ -150,7 +153,7 @@ impl Flusher {
 
     fn flush(&mut self, due: Due, now: Moment, stopping: bool) {
         let began = Instant::now();
-        let patience = self.settings.interval / 2;
+        let patience = (self.settings.interval / 2).min(SHARD_PATIENCE_MAX);
         let collected = self.collector.collect(stopping, patience);
         let mut counts = FlushCounts {
             shards: collected.counts,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::number::push_value;
 use super::{Formatted, push_path};
-use crate::naming::{Point, Points};
+use crate::naming::{Point, Points, Value};
 
 /// Paths longer than this do not push the values of the others to the right.
 const PATH_WIDTH_MAX: usize = 72;
@@ -50,16 +50,36 @@ impl Points for Screen {
     fn point(&mut self, point: &Point<'_>) {
         let (mut path, mut value) = (Vec::new(), Vec::new());
         push_path(point, &mut path);
-        push_value(point.value, &mut value);
+        push_value(Value::Shortest(rounded(point.value.number())), &mut value);
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         self.rows.push((text(path), text(value)));
+    }
+}
+
+/// A number as people read it: three decimals, and small numbers as they are.
+fn rounded(number: f64) -> f64 {
+    match (number * 1e3).round() / 1e3 {
+        short if short != 0.0 && short.is_finite() => short,
+        _ => number,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::naming::Value;
+
+    #[test]
+    fn numbers_are_rounded_for_people_but_never_to_nothing() {
+        for (number, expected) in [
+            (0.5395040605039388, 0.54),
+            (12.3456, 12.346),
+            (1e-7, 1e-7),
+            (0.0, 0.0),
+            (1.7e308, 1.7e308),
+        ] {
+            assert_eq!(rounded(number), expected);
+        }
+    }
 
     #[test]
     fn the_table_is_sorted_and_aligned_and_an_empty_one_is_a_line() {
