@@ -58,9 +58,10 @@ impl Queue {
     }
 
     /// Hands a slot over; never waits. When the queue is full, the oldest slots are dropped,
-    /// counted, and at most once a minute logged. A slot without lines is nothing to send.
+    /// counted, and at most once a minute logged. A slot without bytes is nothing to send; one
+    /// without points may say so to a terminal.
     pub fn push(&self, slot: Slot) {
-        if slot.lines == 0 {
+        if slot.size_bytes() == 0 {
             return;
         }
         let mut state = self.lock();
@@ -311,15 +312,28 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_without_lines_is_not_queued() {
+    fn a_slot_without_bytes_is_not_queued() {
         let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
         queue.push(Slot {
             lines: 0,
+            chunks: Vec::new(),
             ..slot(1)
         });
         queue.close();
         assert!(queue.is_finished());
         assert!(queue.take_blocking().is_none());
+    }
+
+    /// Nothing came out on a terminal where a line should have said that nothing was received:
+    /// slots without points were thrown away, whatever their bytes were.
+    #[test]
+    fn a_slot_of_bytes_without_points_is_queued() {
+        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+        queue.push(Slot {
+            lines: 0,
+            ..slot(1)
+        });
+        assert_eq!(queue.take_blocking().expect("bytes").lines, 0);
     }
 
     #[test]
