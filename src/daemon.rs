@@ -4,7 +4,7 @@ mod background;
 
 use std::fmt;
 use std::io::{self, IsTerminal};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::FileTypeExt;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -75,7 +75,6 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         background::detach()?;
     }
     pid_file.write()?;
-    log_start(config, &bound, &selection);
     run_stages(config, outlets, bound, &selection, state_file)
 }
 
@@ -93,7 +92,10 @@ fn run_stages(
     let outlets = io.sinks().iter().cloned().zip(encodings);
     let outlets = outlets.map(|(sink, encoding)| Outlet { sink, encoding });
     let outlets: Vec<Outlet> = outlets.collect();
+    let listening = Listening::of(&bound);
     let (links, shards) = start_shards(config, bound.shards, selection, &messages)?;
+    // Whoever reads that it listens may send, and may send signals.
+    listening.log(config, selection);
     let flusher = Flusher::new(flusher_settings(config, state_file), links, inbox, outlets);
     let flusher = thread::Builder::new()
         .name("flusher".to_owned())
@@ -153,26 +155,44 @@ fn stdout_is_read() -> bool {
     stdout.is_file() || stdout.file_type().is_fifo()
 }
 
-fn log_start(config: &Config, bound: &Bound, selection: &Selection) {
-    for address in &bound.addresses {
-        log::info!("listening on udp://{address}, {} shards", config.shards);
+/// What there is to say of the sockets once they are in use.
+struct Listening {
+    addresses: Vec<SocketAddr>,
+    receive_buffer_bytes: usize,
+    warning: Option<String>,
+}
+
+impl Listening {
+    fn of(bound: &Bound) -> Listening {
+        Listening {
+            addresses: bound.addresses.clone(),
+            receive_buffer_bytes: bound.receive_buffer_bytes,
+            warning: bound.warning.clone(),
+        }
     }
-    log::info!("{}", selection.line);
-    if let Some(warning) = &bound.warning {
-        log::warn!("{warning}");
-    }
-    let held = bound.receive_buffer_bytes / kernel::SMALL_DATAGRAM_BYTES;
-    let wait = kernel::bounded_wait(bound.receive_buffer_bytes, config.max_wait);
-    log::info!(
-        "each receive buffer of {} bytes holds {held} small datagrams; batches gather for {wait:?}",
-        bound.receive_buffer_bytes
-    );
-    if wait < config.max_wait {
-        log::warn!(
-            "max_wait = {:?} is shortened to {wait:?}, or a burst could overflow the receive \
-             buffer while a batch gathers; a larger receive_buffer allows more",
-            config.max_wait
+
+    fn log(&self, config: &Config, selection: &Selection) {
+        log::info!("{}", selection.line);
+        if let Some(warning) = &self.warning {
+            log::warn!("{warning}");
+        }
+        let held = self.receive_buffer_bytes / kernel::SMALL_DATAGRAM_BYTES;
+        let wait = kernel::bounded_wait(self.receive_buffer_bytes, config.max_wait);
+        log::info!(
+            "each receive buffer of {} bytes holds {held} small datagrams; batches gather for \
+             {wait:?}",
+            self.receive_buffer_bytes
         );
+        if wait < config.max_wait {
+            log::warn!(
+                "max_wait = {:?} is shortened to {wait:?}, or a burst could overflow the receive \
+                 buffer while a batch gathers; a larger receive_buffer allows more",
+                config.max_wait
+            );
+        }
+        for address in &self.addresses {
+            log::info!("listening on udp://{address}, {} shards", config.shards);
+        }
     }
 }
 

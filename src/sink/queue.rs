@@ -65,10 +65,10 @@ impl Queue {
     }
 
     /// Hands a slot over; never waits. When the queue is full, the oldest slots go to the spool, or
-    /// are dropped, counted, and at most once a minute logged. A slot without lines is nothing to
-    /// send.
+    /// are dropped, counted, and at most once a minute logged. A slot without bytes is nothing to
+    /// send; one without points may say so to a terminal.
     pub fn push(&self, slot: Slot) {
-        if slot.lines == 0 {
+        if slot.size_bytes() == 0 {
             return;
         }
         let mut state = self.lock();

@@ -39,15 +39,28 @@ fn a_refusing_queue_drops_and_counts() {
 }
 
 #[test]
-fn a_slot_without_lines_is_not_queued() {
+fn a_slot_without_bytes_is_not_queued() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
     queue.push(Slot {
         lines: 0,
+        chunks: Vec::new(),
         ..slot(1)
     });
     queue.close();
     assert!(queue.is_finished());
     assert!(queue.take_blocking().is_none());
+}
+
+/// Nothing came out on a terminal where a line should have said that nothing was received: slots
+/// without points were thrown away, whatever their bytes were.
+#[test]
+fn a_slot_of_bytes_without_points_is_queued() {
+    let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+    queue.push(Slot {
+        lines: 0,
+        ..slot(1)
+    });
+    assert_eq!(queue.take_blocking().expect("bytes").lines, 0);
 }
 
 #[test]

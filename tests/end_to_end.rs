@@ -1,0 +1,47 @@
+//! The built daemon from outside: what it prints, sends, refuses and survives.
+
+mod support;
+
+// Where it listens, and what it says if it cannot.
+#[path = "end_to_end/addresses.rs"]
+mod addresses;
+
+// In the background, with a file that holds its process id.
+#[path = "end_to_end/background.rs"]
+mod background;
+
+// A real Graphite receiver, Debian's carbon-cache.
+#[path = "end_to_end/carbon.rs"]
+mod carbon;
+
+// The standard output as pipe, as terminal, and as neither.
+#[path = "end_to_end/console.rs"]
+mod console;
+
+// Nothing that arrives goes uncounted: many senders, hostile ones, more than the kernel holds.
+#[path = "end_to_end/counting.rs"]
+mod counting;
+
+// Engines, shards and processors.
+#[path = "end_to_end/engines.rs"]
+mod engines;
+
+// Slots, time stamps, and levels that outlive a restart.
+#[path = "end_to_end/flushing.rs"]
+mod flushing;
+
+// Under the name gstatsd.
+#[path = "end_to_end/gstatsd.rs"]
+mod gstatsd;
+
+// Wrong options and files, and the check of right ones.
+#[path = "end_to_end/settings.rs"]
+mod settings;
+
+// Graphite sinks that are dead, come back, or stall.
+#[path = "end_to_end/sinks.rs"]
+mod sinks;
+
+// Nothing is lost when a signal stops the daemon under load.
+#[path = "end_to_end/stopping.rs"]
+mod stopping;

@@ -1,0 +1,77 @@
+//! In the background, with a file that holds its process id.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::support::daemon::{Guarded, catches_sigterm, command, listening_addresses};
+use crate::support::graphite::Graphite;
+use crate::support::udp::Sender;
+use crate::support::{DEADLINE, poll};
+
+/// Goal: an init script can start and stop the daemon. Method: the command returns, the file names
+/// a living process, and SIGTERM to that one flushes and removes the file.
+#[test]
+fn in_the_background_it_is_known_by_its_pid_file() {
+    let graphite = Graphite::start();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (pid_file, log) = (directory.path().join("pid"), directory.path().join("log"));
+    let sink = format!("-s 127.0.0.1:{}", graphite.port);
+    let mut command = command(&format!("-D -b 127.0.0.1:0 -f 1000 {sink}"));
+    command.arg("--pid-file").arg(&pid_file);
+    command.arg("--log").arg(&log);
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut command = Guarded(command.spawn().expect("the daemon starts"));
+    assert_eq!(command.wait(), Some(0));
+
+    let process_id: u32 = poll("a complete pid file", || {
+        let text = fs::read_to_string(&pid_file).ok()?;
+        Some(text.strip_suffix('\n')?.parse().expect("a number"))
+    });
+    let daemon = Process::new(process_id);
+    let addresses = poll("the daemon to listen", || {
+        let text = fs::read_to_string(&log).ok()?;
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let started = text.contains("each receive buffer of");
+        started.then(|| listening_addresses(&lines))
+    });
+    poll("a handler of SIGTERM", || catches_sigterm(process_id));
+    Sender::to(addresses[0]).send("a:3|c");
+    daemon.signal(Signal::TERM);
+    daemon.wait();
+    graphite.wait_for_sum("stats.counters.a.count", 3.0);
+    assert!(!pid_file.exists());
+    let text = fs::read_to_string(&log).expect("a log");
+    assert!(text.ends_with("stopped\n"), "{text}");
+}
+
+/// A process that is no child of the test's and ends with it.
+struct Process(OwnedFd);
+
+impl Process {
+    fn new(process_id: u32) -> Process {
+        let pid = Pid::from_raw(process_id.cast_signed()).expect("an id is not 0");
+        Process(pidfd_open(pid, PidfdFlags::empty()).expect("it runs"))
+    }
+
+    fn signal(&self, signal: Signal) {
+        pidfd_send_signal(&self.0, signal).expect("it runs");
+    }
+
+    fn wait(&self) {
+        let timeout = Timespec::try_from(DEADLINE).expect("it fits");
+        let mut ends = [PollFd::new(&self.0, PollFlags::IN)];
+        let ended = rustix::event::poll(&mut ends, Some(&timeout));
+        assert_eq!(ended, Ok(1), "the process ends");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It fails if the process has ended, which is as good.
+        let _ = pidfd_send_signal(&self.0, Signal::KILL);
+    }
+}

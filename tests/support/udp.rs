@@ -1,0 +1,86 @@
+//! Sockets that send, without sending more than the daemon's receive queue holds.
+
+use std::fs;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use super::daemon::Daemon;
+use super::poll;
+
+/// A socket and where it sends. It is not connected, so that sending to a daemon that has stopped
+/// is no error.
+pub(crate) struct Sender {
+    socket: UdpSocket,
+    to: SocketAddr,
+}
+
+impl Sender {
+    /// A socket on loopback that sends to an address of the daemon's.
+    pub(crate) fn to(address: SocketAddr) -> Sender {
+        let own = match address {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+        };
+        Sender {
+            socket: UdpSocket::bind(own).expect("a socket on loopback"),
+            to: address,
+        }
+    }
+
+    /// Sends one datagram.
+    pub(crate) fn send(&self, datagram: impl AsRef<[u8]>) {
+        let datagram = datagram.as_ref();
+        let sent = self.socket.send_to(datagram, self.to);
+        assert_eq!(sent.expect("loopback takes it"), datagram.len());
+    }
+}
+
+/// The daemon's receive queues, as the kernel shows them.
+pub(crate) struct ReceiveQueue {
+    port: u16,
+    quarter_bytes: usize,
+}
+
+impl ReceiveQueue {
+    pub(crate) fn of(daemon: &Daemon) -> ReceiveQueue {
+        ReceiveQueue {
+            port: daemon.address().port(),
+            quarter_bytes: daemon.receive_buffer_bytes() / 4,
+        }
+    }
+
+    /// Waits until no queue is more than a quarter full. Returns false if there is none.
+    pub(crate) fn wait_for_room(&self) -> bool {
+        poll("room in the receive queue", || match self.fullest_bytes() {
+            None => Some(false),
+            Some(bytes) => (bytes <= self.quarter_bytes).then_some(true),
+        })
+    }
+
+    /// Waits until a queue is a quarter full.
+    pub(crate) fn wait_for_backlog(&self) {
+        poll("a backlog in the receive queue", || {
+            let bytes = self.fullest_bytes().expect("the daemon has not ended");
+            (bytes > self.quarter_bytes).then_some(())
+        });
+    }
+
+    /// Reads `sl local_address rem_address st tx_queue:rx_queue ...` of each socket.
+    fn fullest_bytes(&self) -> Option<usize> {
+        let of_port = format!(":{:04X}", self.port);
+        let mut fullest = None;
+        for table in ["/proc/net/udp", "/proc/net/udp6"] {
+            let table = fs::read_to_string(table).unwrap_or_default();
+            for row in table.lines() {
+                let fields: Vec<&str> = row.split_whitespace().collect();
+                if fields.len() > 4
+                    && fields[1].ends_with(&of_port)
+                    && let Some((_, queue)) = fields[4].split_once(':')
+                    && let Ok(bytes) = usize::from_str_radix(queue, 16)
+                {
+                    fullest = fullest.max(Some(bytes));
+                }
+            }
+        }
+        fullest
+    }
+}
