@@ -7,6 +7,7 @@
     reason = "each test binary and each fuzz target includes this and uses a part of it"
 )]
 
+pub mod parse;
 mod read;
 
 use std::time::{Duration, Instant};
