@@ -8,7 +8,7 @@
 )]
 
 pub mod parse;
-mod read;
+pub mod read;
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ use ringstat::shard::{Shard, ShardCounts, ShardSettings};
 use ringstat::snapshot::{Idle, Merger};
 
 use crate::model::{self, Counts, Output, Pipeline, Settings};
-pub use read::{lines, pickles};
+use read::{lines, pickles};
 
 /// Shards and a merger behind them.
 pub struct Shards {
