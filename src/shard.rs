@@ -18,7 +18,7 @@ use crate::protocol::{self, LineCounts, Record};
 #[derive(Debug)]
 pub enum Command {
     /// Hand the interval over and go on with this empty one.
-    Flush(Interval),
+    Flush(Box<Interval>),
     /// Forget these series.
     Forget(Silence),
     /// Take what the kernel holds, hand the interval over, and end.
@@ -165,7 +165,7 @@ impl Shard {
             while let Ok(command) = commands.try_recv() {
                 match command {
                     Command::Flush(empty) => {
-                        let hand_over = self.hand_over(empty, receiver.sockets());
+                        let hand_over = self.hand_over(*empty, receiver.sockets());
                         hand_overs(hand_over);
                     }
                     Command::Forget(silence) => self.forget(silence),

@@ -2,7 +2,8 @@
 //!
 //! They balance. Per flush: `datagrams = datagrams.parsed + datagrams.skipped` and
 //! `lines + chained = samples + refused.* + skipped`. Over time, for each sink:
-//! the sum of `points` = the sum of `lines` and `dropped_lines` + `queued_lines`.
+//! the sum of `points` = the sum of `lines` and `dropped_lines` + `queued_lines` + `spooled_lines`
+//! (lines that a spool held at start are beside that).
 
 use std::time::Duration;
 
@@ -144,6 +145,8 @@ impl<P: Points> Writer<'_, P> {
         count("bytes", now.bytes_sent - last.bytes_sent);
         count("queued_lines", now.lines_queued);
         count("queued_bytes", now.bytes_queued);
+        count("spooled_lines", now.lines_spooled);
+        count("spooled_bytes", now.bytes_spooled);
         count("dropped_lines", now.lines_dropped - last.lines_dropped);
         count("reconnects", now.reconnects - last.reconnects);
     }

@@ -152,7 +152,7 @@ impl Shard {
         self.awaited_count += 1;
         let command = match is_last {
             true => Command::Stop,
-            false => Command::Flush(self.spare.take().unwrap_or_default()),
+            false => Command::Flush(Box::new(self.spare.take().unwrap_or_default())),
         };
         self.send(command);
     }

@@ -10,12 +10,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::format::Encoding;
-use crate::io::SinkHandle;
 use crate::kernel::Waker;
 use crate::metric::{Interval, Limits};
 use crate::naming::{FlushTime, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
-use crate::sink::Slot;
+use crate::sink::{SinkHandle, Slot};
 use crate::snapshot::{IdleRules, Merger};
 use crate::telemetry::{FlushCounts, Telemetry};
 

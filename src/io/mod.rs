@@ -7,28 +7,24 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::task::{JoinHandle, spawn_local};
 
-use crate::sink::address::SinkKind;
+use crate::sink::address::{SinkKind, SpoolSettings};
 use crate::sink::backlog::Order;
 use crate::sink::dial::{Resolve, system_resolver};
 use crate::sink::graphite::{Graphite, Patience};
-use crate::sink::{Counters, Queue, SinkAddress, Slot, console};
+use crate::sink::spool::Spool;
+use crate::sink::{Queue, SinkAddress, SinkHandle, console, spooler};
 
+mod runtime;
 mod signals;
 mod stream;
 
+use runtime::Runtime;
+
+pub use runtime::Backend;
 pub use signals::Stop;
 pub use stream::Stream;
-
-/// What drives the connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// tokio-uring.
-    Uring,
-    /// tokio with epoll.
-    Tokio,
-}
 
 /// What the io thread starts with.
 pub struct Settings {
@@ -60,36 +56,6 @@ impl Settings {
     }
 }
 
-/// Where the flusher hands one sink's slots over.
-#[derive(Clone, Debug)]
-pub struct SinkHandle {
-    address: SinkAddress,
-    name: String,
-    queue: Arc<Queue>,
-}
-
-impl SinkHandle {
-    /// Hands a slot over; never waits.
-    pub fn push(&self, slot: Slot) {
-        self.queue.push(slot);
-    }
-
-    /// The sink's counters, all of one moment.
-    pub fn counters(&self) -> Counters {
-        self.queue.counters()
-    }
-
-    /// The sink's address.
-    pub fn address(&self) -> &SinkAddress {
-        &self.address
-    }
-
-    /// The sink's name in own metrics, unlike that of any other sink of the daemon.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
 /// What a sink had not delivered when the time was over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
@@ -102,33 +68,40 @@ pub struct Left {
 /// The running io thread.
 pub struct IoHandle {
     sinks: Vec<SinkHandle>,
+    spoolers: Vec<thread::JoinHandle<()>>,
     backend: Backend,
     close: oneshot::Sender<Instant>,
     done: mpsc::Receiver<()>,
 }
 
-/// Starts the io thread and the sinks. `on_stop` is called on the io thread at SIGTERM and at
+/// Starts the io thread and the sinks; a daemon that forks does so before, as threads do not
+/// survive it. `on_stop` is called on the io thread at SIGTERM and at
 /// SIGINT, each time one arrives; without it signals keep their usual effect.
 ///
 /// # Errors
-/// If neither back end can be had, a signal cannot be caught, or the system gives no thread.
+/// If neither back end can be had, a spool cannot be used, a signal cannot be caught, or the system
+/// gives no thread.
 pub fn run(
     settings: Settings,
     on_stop: Option<Box<dyn FnMut(Stop) + Send>>,
 ) -> io::Result<IoHandle> {
     let sinks = make_sinks(&settings);
+    let mut spoolers = Vec::new();
     for sink in &sinks {
-        if sink.address.kind == SinkKind::Console {
+        if let Some(spool) = &sink.address().spool {
+            spoolers.push(start_spooler(sink, spool)?);
+        }
+        if sink.address().kind == SinkKind::Console {
             // It ends by itself; `close_and_wait` asks its queue.
-            drop(console::start(Arc::clone(&sink.queue), io::stdout())?);
+            drop(console::start(Arc::clone(sink.queue()), io::stdout())?);
         }
     }
     let graphites = sinks
         .iter()
-        .filter(|sink| sink.address.kind != SinkKind::Console)
+        .filter(|sink| sink.address().kind != SinkKind::Console)
         .map(|sink| Graphite {
-            address: sink.address.clone(),
-            queue: Arc::clone(&sink.queue),
+            address: sink.address().clone(),
+            queue: Arc::clone(sink.queue()),
             resolve: Arc::clone(&settings.resolve),
             patience: settings.patience,
         })
@@ -167,6 +140,7 @@ pub fn run(
         .map_err(|_| io::Error::other("the io thread ended at start"))??;
     Ok(IoHandle {
         sinks,
+        spoolers,
         backend,
         close,
         done,
@@ -185,35 +159,74 @@ impl IoHandle {
     }
 
     /// To be called after the last push: delivers what is queued for at most `patience`, then
-    /// ends the thread and returns (and logs) what is left per sink, sinks with nothing left out.
+    /// ends the thread, writes the rest to spools, and returns (and logs) what is lost per sink,
+    /// sinks that lost nothing left out.
     pub fn close_and_wait(self, patience: Duration) -> Vec<Left> {
+        let IoHandle {
+            sinks,
+            spoolers,
+            close,
+            done,
+            ..
+        } = self;
         let deadline = Instant::now() + patience;
-        for sink in &self.sinks {
-            sink.queue.close();
+        for sink in &sinks {
+            sink.queue().close();
         }
         // The thread has ended already only if it panicked; then there is nothing to wait for.
-        let _ = self.close.send(deadline);
+        let _ = close.send(deadline);
         // A little longer than the thread itself waits: it still has to put things away.
-        let _ = self.done.recv_timeout(patience + CLOSING_MAX);
-        let mut left = Vec::new();
-        for sink in &self.sinks {
-            if sink.address.kind == SinkKind::Console {
-                sink.queue.wait_until_empty(deadline);
+        let _ = done.recv_timeout(patience + CLOSING_MAX);
+        for sink in &sinks {
+            if sink.address().kind == SinkKind::Console {
+                sink.queue().wait_until_empty(deadline);
             }
-            let lines = sink.counters().lines_queued;
+        }
+        let dropped_before: Vec<u64> = sinks
+            .iter()
+            .map(|sink| sink.counters().lines_dropped)
+            .collect();
+        for sink in &sinks {
+            sink.queue().spool_rest();
+        }
+        for spooler in spoolers {
+            // One that panicked has written nothing more, which the counters show.
+            let _ = spooler.join();
+        }
+        let mut left = Vec::new();
+        for (sink, dropped_before) in sinks.iter().zip(dropped_before) {
+            let counters = sink.counters();
+            let lines = counters.lines_queued + counters.lines_dropped - dropped_before;
             if lines > 0 {
                 log::error!(
                     "sink {}: lost {lines} lines that it did not take within {patience:?}",
-                    sink.address
+                    sink.address()
                 );
                 left.push(Left {
-                    name: sink.name.clone(),
+                    name: sink.name().to_owned(),
                     lines,
                 });
             }
         }
         left
     }
+}
+
+fn start_spooler(sink: &SinkHandle, spool: &SpoolSettings) -> io::Result<thread::JoinHandle<()>> {
+    let opened = Spool::open(&spool.folder, sink.name(), spool.bytes_max).map_err(|error| {
+        let folder = spool.folder.display();
+        let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
+        io::Error::new(error.kind(), text)
+    })?;
+    let found = opened.size();
+    if found.lines > 0 {
+        log::info!(
+            "sink {}: {} lines wait in its spool since an earlier run",
+            sink.address(),
+            found.lines
+        );
+    }
+    spooler::start(Arc::clone(sink.queue()), opened)
 }
 
 fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
@@ -225,7 +238,7 @@ fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
                 1 => base.clone(),
                 _ => format!("{base}_{nth}"),
             })
-            .find(|name| sinks.iter().all(|sink| sink.name != *name))
+            .find(|name| sinks.iter().all(|sink| sink.name() != name))
             .expect("there are more numbers than sinks");
         let order = match address.kind {
             SinkKind::Console => Order::Arrival,
@@ -234,11 +247,8 @@ fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
             },
         };
         let bytes_max = address.queue_bytes.unwrap_or(settings.queue_bytes);
-        sinks.push(SinkHandle {
-            queue: Arc::new(Queue::new(address.to_string(), order, bytes_max)),
-            address: address.clone(),
-            name,
-        });
+        let queue = Arc::new(Queue::new(address.to_string(), order, bytes_max));
+        sinks.push(SinkHandle::new(address.clone(), name, queue));
     }
     sinks
 }
@@ -262,68 +272,6 @@ async fn drive(graphites: Vec<Graphite>, backend: Backend, closed: oneshot::Rece
         }
     }
 }
-
-/// An event loop of either back end.
-enum Runtime {
-    Uring(tokio_uring::Runtime),
-    Tokio(tokio::runtime::Runtime),
-}
-
-impl Runtime {
-    fn new(wanted: Option<Backend>) -> io::Result<Runtime> {
-        match wanted {
-            Some(Backend::Uring) => uring_runtime(),
-            Some(Backend::Tokio) => tokio_runtime(),
-            None => match uring_runtime() {
-                Ok(runtime) => {
-                    log::info!("connections of sinks are driven by io_uring");
-                    Ok(runtime)
-                }
-                Err(error) => {
-                    log::info!(
-                        "connections of sinks are driven by epoll, which does the same here: \
-                         io_uring is not to be had: {error}"
-                    );
-                    tokio_runtime()
-                }
-            },
-        }
-    }
-
-    fn backend(&self) -> Backend {
-        match self {
-            Runtime::Uring(_) => Backend::Uring,
-            Runtime::Tokio(_) => Backend::Tokio,
-        }
-    }
-
-    fn block_on(&self, future: impl Future<Output = ()>) {
-        match self {
-            Runtime::Uring(runtime) => runtime.block_on(future),
-            Runtime::Tokio(runtime) => LocalSet::new().block_on(runtime, future),
-        }
-    }
-}
-
-fn uring_runtime() -> io::Result<Runtime> {
-    let mut ring = tokio_uring::uring_builder();
-    // Completions are looked at when the loop turns anyway: no interrupt is needed for them.
-    ring.setup_coop_taskrun();
-    let mut builder = tokio_uring::builder();
-    builder.entries(RING_ENTRIES).uring_builder(&ring);
-    // Not `Builder::start`, which panics where io_uring is blocked.
-    tokio_uring::Runtime::new(&builder).map(Runtime::Uring)
-}
-
-fn tokio_runtime() -> io::Result<Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map(Runtime::Tokio)
-}
-
-/// Two operations per sink are under way at most.
-const RING_ENTRIES: u32 = 256;
 
 /// How long the io thread may take to put its connections away.
 const CLOSING_MAX: Duration = Duration::from_secs(1);

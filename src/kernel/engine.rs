@@ -11,7 +11,7 @@ use super::multishot::{RingReceiver, RingSettings};
 use super::probe::explain_no_memory;
 use super::recvmmsg::MmsgReceiver;
 use super::select::{EngineChoice, EngineKind, Selection};
-use super::socket::{SocketMemory, bounded_wait};
+use super::socket::{SocketMemory, bounded_wait, burst_count};
 use super::waker::Waker;
 use super::{Receive, Turn, Visit};
 
@@ -40,18 +40,18 @@ impl Default for ReceiveSettings {
 
 /// The engine of one shard. Belongs to the thread that opened it.
 pub struct Engine {
-    receiver: Receiver,
-    waker: Waker,
-    max_wait: Duration,
-    max_datagram_bytes: usize,
+    pub(super) receiver: Receiver,
+    pub(super) waker: Waker,
+    /// For recvmmsg too, as far as it has a use for them.
+    pub(super) settings: RingSettings,
     /// Counts of a receiver that was given up.
-    earlier: ReceiveCounters,
+    pub(super) earlier: ReceiveCounters,
 }
 
 /// Matched once per turn, never per datagram.
-enum Receiver {
-    Ring(RingReceiver),
-    Mmsg(MmsgReceiver),
+pub(super) enum Receiver {
+    Ring(Box<RingReceiver>),
+    Mmsg(Box<MmsgReceiver>),
 }
 
 impl Engine {
@@ -68,31 +68,26 @@ impl Engine {
         selection: &Selection,
         settings: &ReceiveSettings,
     ) -> io::Result<Engine> {
-        let max_wait = wait_for_sockets(&sockets, settings.max_wait)?;
+        let receive_buffer_bytes = smallest_receive_buffer(&sockets)?;
+        let max_wait = bounded_wait(receive_buffer_bytes, settings.max_wait);
+        let burst_count = burst_count(receive_buffer_bytes);
         let max_datagram_bytes = settings.max_datagram_bytes.clamp(1, DATAGRAM_BYTES_MAX);
-        let ring_settings = RingSettings::new(max_datagram_bytes, max_wait);
+        let ring_settings = RingSettings::new(max_datagram_bytes, max_wait, burst_count);
         let receiver = match selection.kind {
-            EngineKind::Recvmmsg => {
-                let opened =
-                    MmsgReceiver::open(sockets, waker.clone(), max_wait, max_datagram_bytes);
-                Receiver::Mmsg(opened?)
-            }
+            EngineKind::Recvmmsg => open_mmsg(sockets, &waker, ring_settings)?,
             EngineKind::IoUring => match open_ring(sockets, &waker, ring_settings) {
-                Ok(receiver) => Receiver::Ring(receiver),
+                Ok(receiver) => Receiver::Ring(Box::new(receiver)),
                 Err((_, error)) if selection.choice == EngineChoice::IoUring => return Err(error),
                 Err((sockets, error)) => {
                     log::warn!("udp: a shard uses the recvmmsg engine (io_uring: {error})");
-                    let opened =
-                        MmsgReceiver::open(sockets, waker.clone(), max_wait, max_datagram_bytes);
-                    Receiver::Mmsg(opened?)
+                    open_mmsg(sockets, &waker, ring_settings)?
                 }
             },
         };
         Ok(Engine {
             receiver,
             waker,
-            max_wait,
-            max_datagram_bytes,
+            settings: ring_settings,
             earlier: ReceiveCounters::default(),
         })
     }
@@ -107,7 +102,7 @@ impl Engine {
 
     /// The wait that is really used: [`bounded_wait`] of the smallest receive buffer.
     pub fn max_wait(&self) -> Duration {
-        self.max_wait
+        self.settings.max_wait
     }
 
     /// What was counted since the engine was opened.
@@ -128,9 +123,7 @@ impl Engine {
         log::warn!("udp: io_uring failed ({error}); this shard goes on with recvmmsg");
         let sockets = ring.retire(visitor);
         self.earlier += ring.counters();
-        let waker = self.waker.clone();
-        let opened = MmsgReceiver::open(sockets, waker, self.max_wait, self.max_datagram_bytes)?;
-        self.receiver = Receiver::Mmsg(opened);
+        self.receiver = open_mmsg(sockets, &self.waker, self.settings)?;
         Ok(())
     }
 }
@@ -170,14 +163,28 @@ impl Receive for Engine {
     }
 }
 
-/// The wait that the smallest receive buffer allows.
-fn wait_for_sockets(sockets: &[UdpSocket], asked: Duration) -> io::Result<Duration> {
-    let mut wait = asked;
+/// The smallest receive buffer, which bounds how long all sockets may be left alone.
+fn smallest_receive_buffer(sockets: &[UdpSocket]) -> io::Result<usize> {
+    let mut smallest = usize::MAX;
     for socket in sockets {
-        let memory = SocketMemory::of(socket)?;
-        wait = bounded_wait(memory.receive_buffer_bytes, wait);
+        smallest = smallest.min(SocketMemory::of(socket)?.receive_buffer_bytes);
     }
-    Ok(wait)
+    Ok(smallest)
+}
+
+pub(super) fn open_mmsg(
+    sockets: Vec<UdpSocket>,
+    waker: &Waker,
+    settings: RingSettings,
+) -> io::Result<Receiver> {
+    MmsgReceiver::open(
+        sockets,
+        waker.clone(),
+        settings.max_datagram_bytes,
+        settings.max_wait,
+        settings.burst_count,
+    )
+    .map(|receiver| Receiver::Mmsg(Box::new(receiver)))
 }
 
 /// Opens a ring, after one ENOMEM with half of everything. The limit on locked memory is per

@@ -15,6 +15,7 @@ use super::ledger::{Batch, Ledger};
 use super::messages::{ERRORS_IN_A_ROW_MAX, Messages};
 use super::recvmmsg::ERROR_PAUSE;
 use super::ring::{IDLE_WAIT, Ring, Wait};
+use super::socket::still_in_burst;
 use super::waker::Waker;
 use super::{Datagram, Receive, Turn, Visit};
 
@@ -39,6 +40,8 @@ pub(super) struct RingSettings {
     pub(super) max_datagram_bytes: usize,
     /// How long datagrams may gather.
     pub(super) max_wait: Duration,
+    /// From how many datagrams on a batch begins a burst.
+    pub(super) burst_count: usize,
     /// How long a wait lasts when nothing comes.
     pub(super) idle_wait: Duration,
     /// Whether to use the kernel's minimum wait (since 6.12) where it is there.
@@ -46,7 +49,7 @@ pub(super) struct RingSettings {
 }
 
 impl RingSettings {
-    pub(super) fn new(max_datagram_bytes: usize, max_wait: Duration) -> Self {
+    pub(super) fn new(max_datagram_bytes: usize, max_wait: Duration, burst_count: usize) -> Self {
         RingSettings {
             // Pages that no datagram touches cost nothing, so the buffers are as long as can be.
             buffers_count: 256,
@@ -55,6 +58,7 @@ impl RingSettings {
             completions_count: 512,
             max_datagram_bytes,
             max_wait,
+            burst_count,
             idle_wait: IDLE_WAIT,
             allow_min_wait: true,
         }
@@ -85,6 +89,8 @@ pub(super) struct RingReceiver {
     more_ready: bool,
     /// Whether the last turn brought datagrams, which suggests that more are coming.
     busy: bool,
+    /// Whether datagrams come too fast to leave them waiting.
+    in_burst: bool,
     errors_in_a_row: u32,
     starved_in_a_row: u32,
     drained: bool,
@@ -116,6 +122,7 @@ impl RingReceiver {
                 settings,
                 more_ready: false,
                 busy: false,
+                in_burst: false,
                 errors_in_a_row: 0,
                 starved_in_a_row: 0,
                 drained: false,
@@ -210,10 +217,13 @@ impl RingReceiver {
 
     /// Draws the conclusions for the next turn.
     fn conclude(&mut self, batch: &Batch, visitor: &mut impl Visit) -> io::Result<()> {
-        self.busy = batch.datagrams > 0;
+        let burst_count = self.settings.burst_count;
+        self.busy = batch.datagrams > 0 || self.in_burst;
+        self.in_burst = still_in_burst(self.in_burst, batch.datagrams, burst_count);
         // One enter takes about 33 x want off a socket, so after more than `want` there may be
         // more, and after a receive ended there may be some that it did not take.
-        self.more_ready = batch.receive_ended || batch.datagrams >= self.want as usize;
+        self.more_ready =
+            batch.receive_ended || batch.datagrams >= self.want as usize || self.in_burst;
         if batch.lost_completions {
             self.rebuild(visitor)?;
         }
@@ -221,8 +231,8 @@ impl RingReceiver {
             self.errors_in_a_row = 0;
             self.starved_in_a_row = 0;
         }
-        self.errors_in_a_row += batch.errors;
-        self.starved_in_a_row += batch.starved;
+        self.errors_in_a_row = self.errors_in_a_row.saturating_add(batch.errors);
+        self.starved_in_a_row = self.starved_in_a_row.saturating_add(batch.starved);
         if self.starved_in_a_row > STARVED_IN_A_ROW_MAX {
             return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
         }
@@ -233,7 +243,7 @@ impl RingReceiver {
     }
 
     /// Replaces a ring that lost completions. The sockets keep their queues meanwhile.
-    fn rebuild(&mut self, visitor: &mut impl Visit) -> io::Result<()> {
+    pub(super) fn rebuild(&mut self, visitor: &mut impl Visit) -> io::Result<()> {
         // A lost final completion never comes, hence the short bound; an error changes nothing.
         let _ = self.quiesce(ABANDON_MAX, visitor);
         self.keep_lent_memory();
@@ -262,6 +272,12 @@ impl RingReceiver {
             self.turn(Wait::First(left), visitor)?;
         }
         Ok(true)
+    }
+
+    /// Makes the ring fail for good.
+    #[cfg(test)]
+    pub(super) fn take_buffers_away(&self) {
+        self.ring.unregister().unwrap();
     }
 
     /// Sees to it that memory which the kernel may still write to is never unmapped.

@@ -64,7 +64,7 @@ fn ring_settings() -> RingSettings {
         completions_count: 16,
         // A kernel that takes the request and never answers must not hold up the start.
         idle_wait: Duration::from_secs(1),
-        ..RingSettings::new(512, Duration::from_millis(1))
+        ..RingSettings::new(512, Duration::from_millis(1), usize::MAX)
     }
 }
 

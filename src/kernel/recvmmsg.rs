@@ -16,6 +16,7 @@ use super::counters::ReceiveCounters;
 use super::drain::{DRAIN_MAX, drain};
 use super::ledger::Batch;
 use super::messages::{End, Messages};
+use super::socket::still_in_burst;
 use super::waker::Waker;
 use super::{Receive, Turn, Visit};
 
@@ -33,7 +34,7 @@ enum Next {
     Idle,
     /// Let a batch gather: datagrams are coming.
     Gather,
-    /// Read on: the last turn stopped at its limit.
+    /// Read on: the last turn stopped at its limit, or this is a burst.
     Read,
     /// Let an error pass.
     Pause,
@@ -45,6 +46,9 @@ pub(super) struct MmsgReceiver {
     waker: Waker,
     messages: Messages,
     max_wait: Duration,
+    /// From how many datagrams on a turn begins a burst.
+    burst_count: usize,
+    in_burst: bool,
     next: Next,
     /// The socket that the next turn begins with, so that each has the first place in turn.
     first_socket: usize,
@@ -56,14 +60,17 @@ impl MmsgReceiver {
     pub(super) fn open(
         sockets: Vec<UdpSocket>,
         waker: Waker,
-        max_wait: Duration,
         max_datagram_bytes: usize,
+        max_wait: Duration,
+        burst_count: usize,
     ) -> io::Result<Self> {
         Ok(MmsgReceiver {
             sockets,
             waker,
             messages: Messages::new(max_datagram_bytes)?,
             max_wait,
+            burst_count,
+            in_burst: false,
             // Something may be queued already, so look before the first wait.
             next: Next::Read,
             first_socket: 0,
@@ -120,8 +127,14 @@ impl MmsgReceiver {
                 End::Failing => {}
             }
         }
-        if next == Next::Idle && batch.datagrams > 0 {
-            next = Next::Gather;
+        let was_burst = self.in_burst;
+        self.in_burst = still_in_burst(was_burst, batch.datagrams, self.burst_count);
+        if next == Next::Idle {
+            next = match batch.datagrams {
+                _ if self.in_burst => Next::Read,
+                0 if !was_burst => Next::Idle,
+                _ => Next::Gather,
+            };
         }
         self.first_socket = (self.first_socket + 1) % count.max(1);
         self.next = next;

@@ -156,6 +156,12 @@ impl Ring {
         }
     }
 
+    /// Takes the buffers back from this ring's receives, which then find none.
+    #[cfg(test)]
+    pub(super) fn unregister(&self) -> io::Result<()> {
+        self.uring.submitter().unregister_buf_ring(BUFFER_GROUP)
+    }
+
     /// Queues a receive that goes on until a completion comes without `F_MORE` (since 6.0).
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>, index: usize) {
         // MSG_TRUNC makes the result the length of the datagram instead of the part that fitted.

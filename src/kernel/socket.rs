@@ -68,6 +68,21 @@ pub fn bounded_wait(receive_buffer_bytes: usize, asked: Duration) -> Duration {
     asked.min(Duration::from_nanos(bound_ns))
 }
 
+/// From how many datagrams on a batch begins a burst: a 32nd of what the receive buffer holds.
+///
+/// A burst announces itself by a first batch of some tens of datagrams, which come while the
+/// thread wakes. A buffer of a few hundred has no room for a wait in the middle of it, since
+/// waits end late: by the timer's slack of 50 us and the way to the processor.
+pub(super) fn burst_count(receive_buffer_bytes: usize) -> usize {
+    (receive_buffer_bytes / SMALL_DATAGRAM_BYTES / 32).max(1)
+}
+
+/// Whether to read on without a wait: from the first large batch until nothing is left. A fast
+/// reader finds but a few datagrams each time, so only an empty turn ends the burst.
+pub(super) fn still_in_burst(was_burst: bool, datagrams: usize, burst_count: usize) -> bool {
+    datagrams >= burst_count || (was_burst && datagrams > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +106,23 @@ mod tests {
             let wait = bounded_wait(receive_buffer_bytes, Duration::from_secs(1));
             let datagrams = wait.as_nanos() * 2_000_000 / 1_000_000_000;
             assert!(datagrams as usize * SMALL_DATAGRAM_BYTES <= receive_buffer_bytes / 2);
+        }
+    }
+
+    #[test]
+    fn a_burst_is_a_small_part_of_the_receive_buffer() {
+        assert_eq!(burst_count(212_992), 8);
+        assert_eq!(burst_count(64 << 20), 2_520);
+        assert_eq!(burst_count(0), 1);
+    }
+
+    #[test]
+    fn a_burst_lasts_from_a_large_batch_to_an_empty_one() {
+        let mut in_burst = false;
+        let turns = [(7, false), (8, true), (1, true), (0, false), (7, false)];
+        for (datagrams, expected) in turns {
+            in_burst = still_in_burst(in_burst, datagrams, 8);
+            assert_eq!(in_burst, expected, "after {datagrams}");
         }
     }
 

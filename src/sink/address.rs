@@ -1,6 +1,7 @@
 //! Reads and writes the address of a sink: `graphite://host:port?setting=value` and its short forms.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// One way out, by its URI scheme. The list of them is [`SINK_TYPES`].
@@ -25,6 +26,8 @@ pub struct SinkType {
     pub form: &'static str,
     /// The port where none is given; `None` for a sink that has neither host nor port.
     pub default_port: Option<u16>,
+    /// The settings that its query may hold.
+    pub settings: &'static [&'static str],
 }
 
 /// All sinks that there are.
@@ -34,23 +37,35 @@ pub const SINK_TYPES: &[SinkType] = &[
         scheme: "graphite",
         form: "graphite://host:2003",
         default_port: Some(2003),
+        settings: &["queue_bytes", "spool", "spool_bytes"],
     },
     SinkType {
         kind: SinkKind::GraphitePickle,
         scheme: "graphite+pickle",
         form: "graphite+pickle://host:2004",
         default_port: Some(2004),
+        settings: &["queue_bytes", "spool", "spool_bytes"],
     },
     SinkType {
         kind: SinkKind::Console,
         scheme: "console",
         form: "console:",
         default_port: None,
+        settings: &["queue_bytes"],
     },
 ];
 
-/// The settings that a sink's query may hold.
-const SETTINGS: &[&str] = &["queue_bytes"];
+/// Where slots go that a sink cannot take in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolSettings {
+    /// A folder, by its absolute path; sinks may share it.
+    pub folder: PathBuf,
+    /// How many bytes of this sink it may hold.
+    pub bytes_max: u64,
+}
+
+/// What a spool may hold where `spool_bytes` is not set: 1 GiB.
+pub const SPOOL_BYTES_DEFAULT: u64 = 1 << 30;
 
 /// Where a sink sends to and how. [`fmt::Display`] gives the full form, which reads back equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +78,9 @@ pub struct SinkAddress {
     pub port: u16,
     /// How many bytes this sink may queue; the option `queue_bytes` where not set.
     pub queue_bytes: Option<u64>,
+    /// Where slots go that do not fit the queue or cannot be delivered at the end; without it
+    /// they are dropped.
+    pub spool: Option<SpoolSettings>,
 }
 
 impl SinkAddress {
@@ -73,6 +91,7 @@ impl SinkAddress {
             host: String::new(),
             port: 0,
             queue_bytes: None,
+            spool: None,
         }
     }
 
@@ -146,9 +165,10 @@ impl FromStr for SinkAddress {
             host,
             port,
             queue_bytes: None,
+            spool: None,
         };
         if let Some(query) = query {
-            read_settings(text, query, &mut address)?;
+            read_settings(text, query, listed, &mut address)?;
         }
         Ok(address)
     }
@@ -166,10 +186,16 @@ impl fmt::Display for SinkAddress {
                 write!(out, "://{}:{}", self.host, self.port)?;
             }
         }
-        match self.queue_bytes {
-            Some(bytes) => write!(out, "?queue_bytes={bytes}"),
-            None => Ok(()),
+        let mut separator = '?';
+        if let Some(bytes) = self.queue_bytes {
+            write!(out, "{separator}queue_bytes={bytes}")?;
+            separator = '&';
         }
+        if let Some(SpoolSettings { folder, bytes_max }) = &self.spool {
+            let folder = folder.display();
+            write!(out, "{separator}spool={folder}&spool_bytes={bytes_max}")?;
+        }
+        Ok(())
     }
 }
 
@@ -269,26 +295,51 @@ fn parse_authority(
     Ok((host.to_owned(), port))
 }
 
-fn read_settings(text: &str, query: &str, address: &mut SinkAddress) -> Result<(), AddressError> {
+fn read_settings(
+    text: &str,
+    query: &str,
+    listed: &SinkType,
+    address: &mut SinkAddress,
+) -> Result<(), AddressError> {
+    let mut folder = None;
+    let mut bytes_max = None;
     for setting in query.split('&') {
         let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
-        match key {
-            "queue_bytes" => {
-                let bytes = parse_size(value).ok_or_else(|| {
-                    AddressError(format!(
-                        "sink `{text}`: `{value}` is not a size above 0, as `64MiB`"
-                    ))
-                })?;
-                address.queue_bytes = Some(bytes);
-            }
-            _ => {
+        if !listed.settings.contains(&key) {
+            return Err(AddressError(format!(
+                "sink `{text}`: no such setting `{key}`; there are: {}",
+                listed.settings.join(", ")
+            )));
+        }
+        if key == "spool" {
+            if !value.starts_with('/') {
                 return Err(AddressError(format!(
-                    "sink `{text}`: no such setting `{key}`; there are: {}",
-                    SETTINGS.join(", ")
+                    "sink `{text}`: write the folder of the spool as an absolute path"
                 )));
             }
+            folder = Some(PathBuf::from(value));
+            continue;
+        }
+        let size = parse_size(value).ok_or_else(|| {
+            AddressError(format!(
+                "sink `{text}`: `{value}` is not a size above 0, as `64MiB`"
+            ))
+        })?;
+        match key {
+            "queue_bytes" => address.queue_bytes = Some(size),
+            "spool_bytes" => bytes_max = Some(size),
+            _ => unreachable!("a listed setting is read above"),
         }
     }
+    if bytes_max.is_some() && folder.is_none() {
+        return Err(AddressError(format!(
+            "sink `{text}`: spool_bytes without spool, the folder that it is about"
+        )));
+    }
+    address.spool = folder.map(|folder| SpoolSettings {
+        folder,
+        bytes_max: bytes_max.unwrap_or(SPOOL_BYTES_DEFAULT),
+    });
     Ok(())
 }
 
@@ -307,78 +358,4 @@ fn parse_size(text: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_and_long_forms_lead_to_the_same_places() {
-        for (text, full) in [
-            ("2003", "graphite://localhost:2003"),
-            (":2013", "graphite://localhost:2013"),
-            ("bar", "graphite://bar:2003"),
-            ("bar:2003", "graphite://bar:2003"),
-            ("10.1.2.3:1", "graphite://10.1.2.3:1"),
-            ("10.1.2.3", "graphite://10.1.2.3:2003"),
-            ("[::1]:2003", "graphite://[::1]:2003"),
-            ("[fe80::1]", "graphite://[fe80::1]:2003"),
-            ("graphite:2003", "graphite://graphite:2003"),
-            ("graphite://g.example.org", "graphite://g.example.org:2003"),
-            ("graphite://g:65535/", "graphite://g:65535"),
-            ("graphite://", "graphite://localhost:2003"),
-            ("graphite://[::1]:9", "graphite://[::1]:9"),
-            ("graphite+pickle://g", "graphite+pickle://g:2004"),
-            ("graphite+pickle://:7", "graphite+pickle://localhost:7"),
-            ("console:", "console:"),
-            ("console://", "console:"),
-            ("g:1?queue_bytes=64KiB", "graphite://g:1?queue_bytes=65536"),
-            ("console:?queue_bytes=9", "console:?queue_bytes=9"),
-        ] {
-            let address: SinkAddress = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
-            assert_eq!(address.to_string(), full, "{text}");
-            assert_eq!(full.parse(), Ok(address), "{full} reads back");
-        }
-    }
-
-    #[test]
-    fn wrong_addresses_say_what_is_wrong() {
-        for (text, part) in [
-            ("statsd://g", "no such type of sink"),
-            ("command:cat", "`graphite+pickle://host:2004`"),
-            ("g:port", "no such type of sink"),
-            ("g:", "no such type of sink"),
-            ("g:0", "is not a port"),
-            ("g:65536", "is not a port"),
-            ("g:20x", "is not a port"),
-            ("graphite://g:+1", "is not a port"),
-            ("::1", "in brackets"),
-            ("fe80::1:2003", "in brackets"),
-            ("[::1", "`[` without `]`"),
-            ("[g]:1", "not an IPv6 address"),
-            ("[::1]x", "follows `]`"),
-            ("a b:1", "` ` has no place"),
-            ("graphite://g/x", "`/` has no place"),
-            ("console:x", "nothing follows"),
-            ("g:1?spam=2", "there are: queue_bytes"),
-            ("g:1?queue_bytes", "is not a size"),
-            ("g:1?queue_bytes=0", "is not a size"),
-            ("g:1?queue_bytes=99999999999GiB", "is not a size"),
-        ] {
-            let error = text.parse::<SinkAddress>().expect_err(text).to_string();
-            assert!(error.contains(part), "{text}: {error}");
-            assert!(error.contains(text), "{error}");
-        }
-    }
-
-    #[test]
-    fn names_are_one_segment_of_a_metric_path() {
-        for (text, name) in [
-            ("g.example.org", "graphite_g_example_org_2003"),
-            ("[::1]:2003", "graphite___1_2003"),
-            ("graphite+pickle://a-b:1", "graphite_pickle_a-b_1"),
-            ("console:", "console"),
-        ] {
-            let address: SinkAddress = text.parse().expect(text);
-            assert_eq!(address.name(), name);
-        }
-    }
-}
+mod tests;

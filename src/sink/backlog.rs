@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Slot;
+use super::spool::SpoolKey;
 
 /// The order in which a sink takes its slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +31,6 @@ pub enum Next {
     Idle,
 }
 
-/// What was given up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Dropped {
-    /// How many slots.
-    pub slots: u64,
-    /// How many lines they held.
-    pub lines: u64,
-}
-
 /// The slots of one sink that wait, oldest first, and the one that is on its way.
 #[derive(Debug)]
 pub struct Backlog {
@@ -54,11 +46,24 @@ pub struct Backlog {
     lines: u64,
     bytes: u64,
     paced: bool,
+    /// Older slots are still to come from the spool.
+    spool_first: bool,
 }
 
 /// A slot that was written whole and may have to be written again.
 #[derive(Debug)]
 pub struct Sent(Entry);
+
+/// What became of a slot that was written whole.
+#[derive(Debug)]
+pub enum Delivery {
+    /// For the first time. The token may go to [`Backlog::repeat`].
+    First(Sent),
+    /// For the first time, from this file of the spool.
+    FromSpool(SpoolKey, Sent),
+    /// Once more: it is counted already, and not repeated again.
+    Again,
+}
 
 impl Sent {
     /// The slot.
@@ -71,8 +76,18 @@ impl Sent {
 struct Entry {
     number: u64,
     slot: Slot,
-    /// The slot was already sent once: it counts neither as queued nor as dropped.
-    repeated: bool,
+    origin: Origin,
+}
+
+/// Where a slot that waits came from. Only those pushed count in the sums and make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// From the flusher.
+    Pushed,
+    /// It was sent once already.
+    Repeated,
+    /// From a file, which is kept until the slot is sent.
+    Spooled(SpoolKey),
 }
 
 impl Backlog {
@@ -83,34 +98,55 @@ impl Backlog {
             bytes_max,
             waiting: VecDeque::new(),
             on_its_way: None,
-            number_next: 0,
+            // 0 is for slots from the spool.
+            number_next: 1,
             last_live: None,
             last_old: None,
             lines: 0,
             bytes: 0,
             paced: true,
+            spool_first: false,
         }
     }
 
-    /// Takes the newest slot and gives up the oldest ones until the rest fits. The slot that is
-    /// on its way is never given up; a slot that is larger than the limit is, at once.
-    pub fn push(&mut self, slot: Slot) -> Dropped {
+    /// Takes the newest slot and gives up the oldest ones, which it returns, until the rest fits.
+    /// The slot that is on its way is never given up; a slot that is larger than the limit is, at
+    /// once.
+    pub fn push(&mut self, slot: Slot) -> Vec<Slot> {
         self.lines += slot.lines;
         self.bytes += slot.size_bytes();
         self.waiting.push_back(Entry {
             number: self.number_next,
             slot,
-            repeated: false,
+            origin: Origin::Pushed,
         });
         self.number_next += 1;
-        let mut dropped = Dropped::default();
+        let mut given_up = Vec::new();
         while self.bytes > self.bytes_max {
-            let Some(entry) = self.waiting.pop_front() else {
+            let pushed = |entry: &Entry| entry.origin == Origin::Pushed;
+            let Some(oldest) = self.waiting.iter().position(pushed) else {
                 break;
             };
-            dropped.add(self.forget(&entry));
+            let entry = self.waiting.remove(oldest).expect("the place was found");
+            self.forget(&entry);
+            given_up.push(entry.slot);
         }
-        dropped
+        given_up
+    }
+
+    /// Whether old slots wait until one comes from the spool, as those there are older still.
+    pub fn set_spool_first(&mut self, spool_first: bool) {
+        self.spool_first = spool_first;
+    }
+
+    /// Takes a slot from the spool, older than all that wait.
+    pub fn insert_spooled(&mut self, key: SpoolKey, slot: Slot) {
+        let entry = Entry {
+            number: 0,
+            slot,
+            origin: Origin::Spooled(key),
+        };
+        self.waiting.push_front(entry);
     }
 
     /// The slot to send at `now`, if it is time for one.
@@ -141,12 +177,18 @@ impl Backlog {
         Next::Send(slot)
     }
 
-    /// When the next slot may go: `now` at the earliest, never if nothing waits.
+    /// When the next slot may go: `now` at the earliest, never if nothing waits or what waits must
+    /// let the spool go first.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         if self.waiting.is_empty() {
             return None;
         }
         match self.order {
+            Order::LiveFirst { .. }
+                if self.spool_first && !self.newest_is_live() && !self.oldest_is_spooled() =>
+            {
+                None
+            }
             Order::LiveFirst { flush_interval } if self.paced && !self.newest_is_live() => {
                 // Counted from where a slot began: a sink that needs more than half an interval
                 // for one slot would otherwise never come to the old ones.
@@ -158,17 +200,18 @@ impl Backlog {
         }
     }
 
-    /// The slot on its way was written whole. Returns what [`Backlog::repeat`] takes if the
-    /// connection ends in doubt; nothing for a slot that was repeated already.
+    /// The slot on its way was written whole.
     ///
     /// # Panics
     /// If none is on its way.
-    pub fn sent(&mut self) -> Option<Sent> {
+    pub fn sent(&mut self) -> Delivery {
         let mut entry = self.on_its_way.take().expect("a slot is on its way");
         self.forget(&entry);
-        let first_time = !entry.repeated;
-        entry.repeated = true;
-        first_time.then_some(Sent(entry))
+        match std::mem::replace(&mut entry.origin, Origin::Repeated) {
+            Origin::Pushed => Delivery::First(Sent(entry)),
+            Origin::Spooled(key) => Delivery::FromSpool(key, Sent(entry)),
+            Origin::Repeated => Delivery::Again,
+        }
     }
 
     /// The slot on its way was cut off: it takes its place again, to be sent whole.
@@ -191,13 +234,15 @@ impl Backlog {
         self.paced = false;
     }
 
-    /// Gives up all that waits, for a sink that is gone for good.
-    pub fn clear(&mut self) -> Dropped {
-        let mut dropped = Dropped::default();
-        while let Some(entry) = self.waiting.pop_front() {
-            dropped.add(self.forget(&entry));
-        }
-        dropped
+    /// Gives up all that was pushed and returns it; what is in files stays there.
+    pub fn clear(&mut self) -> Vec<Slot> {
+        let rest = self.waiting.drain(..).chain(self.on_its_way.take());
+        let mut rest: Vec<Entry> = rest
+            .filter(|entry| entry.origin == Origin::Pushed)
+            .collect();
+        rest.sort_by_key(|entry| entry.number);
+        (self.lines, self.bytes) = (0, 0);
+        rest.into_iter().map(|entry| entry.slot).collect()
     }
 
     /// Whether nothing waits and nothing is on its way.
@@ -215,6 +260,11 @@ impl Backlog {
         self.bytes
     }
 
+    fn oldest_is_spooled(&self) -> bool {
+        let oldest = self.waiting.front();
+        oldest.is_some_and(|oldest| matches!(oldest.origin, Origin::Spooled(_)))
+    }
+
     fn newest_is_live(&self) -> bool {
         let newest = self.waiting.back();
         newest.is_some_and(|newest| newest.number + 1 == self.number_next)
@@ -228,185 +278,13 @@ impl Backlog {
     }
 
     /// Takes an entry that has left the queue out of the sums.
-    fn forget(&mut self, entry: &Entry) -> Dropped {
-        if entry.repeated {
-            return Dropped::default();
+    fn forget(&mut self, entry: &Entry) {
+        if entry.origin == Origin::Pushed {
+            self.lines -= entry.slot.lines;
+            self.bytes -= entry.slot.size_bytes();
         }
-        self.lines -= entry.slot.lines;
-        self.bytes -= entry.slot.size_bytes();
-        Dropped {
-            slots: 1,
-            lines: entry.slot.lines,
-        }
-    }
-}
-
-impl Dropped {
-    fn add(&mut self, other: Dropped) {
-        self.slots += other.slots;
-        self.lines += other.lines;
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INTERVAL: Duration = Duration::from_secs(10);
-    const LIVE_FIRST: Order = Order::LiveFirst {
-        flush_interval: INTERVAL,
-    };
-
-    fn slot(number: u64) -> Slot {
-        Slot {
-            end_unix_s: number,
-            lines: 10,
-            chunks: vec![bytes::Bytes::from_static(&[b'x'; 100])],
-        }
-    }
-
-    fn backlog_of(order: Order, numbers: std::ops::RangeInclusive<u64>) -> Backlog {
-        let mut backlog = Backlog::new(order, 1 << 20);
-        for number in numbers {
-            assert_eq!(backlog.push(slot(number)), Dropped::default());
-        }
-        backlog
-    }
-
-    /// The slot that goes at `now`, sent at once; or when to ask again.
-    fn send(backlog: &mut Backlog, now: Instant) -> Result<u64, Option<Instant>> {
-        match backlog.next(now) {
-            Next::Send(slot) => {
-                backlog.sent();
-                Ok(slot.end_unix_s)
-            }
-            Next::WaitUntil(due) => Err(Some(due)),
-            Next::Idle => Err(None),
-        }
-    }
-
-    #[test]
-    fn the_live_slot_goes_first_then_one_old_slot_per_interval() {
-        let mut backlog = backlog_of(LIVE_FIRST, 1..=4);
-        let t0 = Instant::now();
-        assert_eq!(send(&mut backlog, t0), Ok(4));
-        assert_eq!(send(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
-        assert_eq!(send(&mut backlog, t0 + INTERVAL / 2), Ok(1));
-        let t1 = t0 + INTERVAL;
-        backlog.push(slot(5));
-        assert_eq!(send(&mut backlog, t1), Ok(5));
-        assert_eq!(send(&mut backlog, t1), Err(Some(t1 + INTERVAL / 2)));
-        assert_eq!(send(&mut backlog, t1 + INTERVAL / 2), Ok(2));
-        // Without a live slot old ones keep their pace.
-        let next = t1 + INTERVAL / 2 + INTERVAL;
-        assert_eq!(send(&mut backlog, t1 + INTERVAL), Err(Some(next)));
-        assert_eq!(send(&mut backlog, next), Ok(3));
-        assert_eq!(send(&mut backlog, next), Err(None));
-    }
-
-    #[test]
-    fn the_pace_is_twice_the_live_one_at_most() {
-        let mut backlog = backlog_of(LIVE_FIRST, 1..=50);
-        let t0 = Instant::now();
-        let mut sent = Vec::new();
-        for tick in 0..200 {
-            if tick % 10 == 0 {
-                backlog.push(slot(51 + tick / 10));
-            }
-            while let Ok(number) = send(&mut backlog, t0 + INTERVAL * tick as u32 / 10) {
-                sent.push((tick, number));
-            }
-        }
-        assert_eq!(sent.len(), 40);
-        for interval in 0..20 {
-            let live = (interval * 10, 51 + interval);
-            let old = (interval * 10 + 5, 1 + interval);
-            assert_eq!(sent[2 * interval as usize..][..2], [live, old]);
-        }
-    }
-
-    #[test]
-    fn a_slow_sink_still_comes_to_its_old_slots() {
-        let mut backlog = backlog_of(LIVE_FIRST, 1..=3);
-        let t0 = Instant::now();
-        assert!(matches!(backlog.next(t0), Next::Send(slot) if slot.end_unix_s == 3));
-        backlog.sent();
-        // The live slot took longer than half an interval: the old one may begin at once.
-        assert_eq!(send(&mut backlog, t0 + INTERVAL * 7 / 10), Ok(1));
-    }
-
-    #[test]
-    fn closing_ends_the_pace_and_keeps_the_order() {
-        let mut backlog = backlog_of(LIVE_FIRST, 1..=3);
-        backlog.stop_pacing();
-        let now = Instant::now();
-        let order: Vec<_> = (0..4).map(|_| send(&mut backlog, now)).collect();
-        assert_eq!(order, [Ok(3), Ok(1), Ok(2), Err(None)]);
-    }
-
-    #[test]
-    fn arrival_order_has_no_pace() {
-        let mut backlog = backlog_of(Order::Arrival, 1..=3);
-        let now = Instant::now();
-        let order: Vec<_> = (0..4).map(|_| send(&mut backlog, now)).collect();
-        assert_eq!(order, [Ok(1), Ok(2), Ok(3), Err(None)]);
-    }
-
-    #[test]
-    fn a_slot_that_was_cut_off_takes_its_place_again() {
-        let mut backlog = backlog_of(LIVE_FIRST, 1..=2);
-        let now = Instant::now();
-        assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == 2));
-        assert_eq!(backlog.lines(), 20, "on its way is still queued");
-        backlog.cut_off();
-        backlog.push(slot(3));
-        backlog.stop_pacing();
-        let order: Vec<_> = (0..3).map(|_| send(&mut backlog, now)).collect();
-        assert_eq!(order, [Ok(3), Ok(1), Ok(2)]);
-        assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
-    }
-
-    #[test]
-    fn a_repeated_slot_keeps_its_place_and_its_pace() {
-        let mut backlog = backlog_of(LIVE_FIRST, 1..=1);
-        let t0 = Instant::now();
-        assert!(matches!(backlog.next(t0), Next::Send(_)));
-        let sent = backlog.sent().expect("sent for the first time");
-        backlog.push(slot(2));
-        backlog.repeat(sent);
-        assert_eq!(backlog.lines(), 10);
-        assert_eq!(send(&mut backlog, t0), Ok(2));
-        assert_eq!(send(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
-        assert!(matches!(backlog.next(t0 + INTERVAL), Next::Send(_)));
-        assert!(backlog.sent().is_none(), "once is enough");
-        assert!(backlog.is_empty());
-    }
-
-    #[test]
-    fn the_oldest_slots_make_room_but_not_the_one_on_its_way() {
-        let mut backlog = Backlog::new(Order::Arrival, 350);
-        for number in 1..=3 {
-            backlog.push(slot(number));
-        }
-        let now = Instant::now();
-        assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == 1));
-        let one = Dropped {
-            slots: 1,
-            lines: 10,
-        };
-        assert_eq!(backlog.push(slot(4)), one);
-        backlog.sent();
-        assert_eq!(send(&mut backlog, now), Ok(3));
-        assert_eq!(send(&mut backlog, now), Ok(4));
-        assert!(backlog.is_empty());
-    }
-
-    #[test]
-    fn a_slot_larger_than_the_limit_is_dropped_at_once() {
-        let mut backlog = Backlog::new(LIVE_FIRST, 99);
-        let dropped = backlog.push(slot(1));
-        assert_eq!((dropped.slots, dropped.lines), (1, 10));
-        assert_eq!(send(&mut backlog, Instant::now()), Err(None));
-        assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
-    }
-}
+mod tests;

@@ -89,8 +89,8 @@ impl Graphite {
         }
     }
 
-    /// Sends over one connection. Returns `Ok` when the peer closed an idle connection and when
-    /// there is nothing left to send.
+    /// Sends over one connection until it ends. Returns `Ok` when the peer closed an idle
+    /// connection and when there is nothing left to send.
     async fn serve<S: Stream>(
         &self,
         stream: S,
@@ -99,7 +99,12 @@ impl Graphite {
     ) -> io::Result<()> {
         let connection = Connection::new(stream, self.patience.write);
         let mut last_sent: Option<LastSent> = None;
+        let mut proof = Proof::NothingSent;
         loop {
+            let proven_at = match proof {
+                Proof::StandsAt(at) => at,
+                Proof::NothingSent | Proof::Proven => Instant::now(),
+            };
             let slot = tokio::select! {
                 biased;
                 end = connection.ended() => {
@@ -108,7 +113,18 @@ impl Graphite {
                     {
                         self.queue.repeat(last.sent);
                     }
-                    return end;
+                    return match proof {
+                        Proof::StandsAt(_) => end.and(Err(closed_at_once())),
+                        Proof::NothingSent | Proof::Proven => end,
+                    };
+                }
+                () = tokio::time::sleep_until(proven_at.into()),
+                    if matches!(proof, Proof::StandsAt(_)) =>
+                {
+                    proof = Proof::Proven;
+                    backoff.reset();
+                    outage.end(&self.address, self.queue.counters().lines_queued);
+                    continue;
                 }
                 slot = self.queue.take() => slot,
             };
@@ -126,8 +142,9 @@ impl Graphite {
                 sent,
                 at: Instant::now(),
             });
-            backoff.reset();
-            outage.end(&self.address, self.queue.counters().lines_queued);
+            if matches!(proof, Proof::NothingSent) {
+                proof = Proof::StandsAt(Instant::now() + IN_DOUBT);
+            }
         }
     }
 
@@ -150,6 +167,15 @@ impl Graphite {
 struct LastSent {
     sent: Sent,
     at: Instant,
+}
+
+/// Whether a connection leads to a receiver. A balancer without one accepts, takes a slot and
+/// closes: that must neither look like the end of an outage nor make the next attempt sooner.
+enum Proof {
+    NothingSent,
+    /// If it stands at that time, it does.
+    StandsAt(Instant),
+    Proven,
 }
 
 /// A stream with a read always under way, which notices the peer's end before anything is written.
@@ -222,6 +248,11 @@ impl<S: Stream> Drop for Connection<S> {
 fn stalled(patience: Duration) -> io::Error {
     let text = format!("the peer took no bytes for {patience:?}");
     io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+fn closed_at_once() -> io::Error {
+    let text = "the peer closes right after it takes points, perhaps a balancer without a receiver";
+    io::Error::new(io::ErrorKind::ConnectionAborted, text)
 }
 
 /// Reads until the connection ends. Graphite never answers, so what arrives is thrown away.

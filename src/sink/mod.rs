@@ -9,11 +9,15 @@ pub mod console;
 pub mod counters;
 pub mod dial;
 pub mod graphite;
+mod handle;
 pub mod queue;
+pub mod spool;
+pub mod spooler;
 pub mod stream;
 
 pub use address::SinkAddress;
 pub use counters::Counters;
+pub use handle::SinkHandle;
 pub use queue::Queue;
 
 /// The formatted points of one flush for one sink.

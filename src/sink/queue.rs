@@ -1,11 +1,13 @@
 //! The bounded queue between the flusher and one sink: pushing never waits for the sink.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::backlog::{Backlog, Dropped, Next, Order, Sent};
+use super::backlog::{Backlog, Delivery, Next, Order, Sent};
+use super::spool::{SpoolKey, SpoolSize};
+use super::spooler::{Job, SpoolLink};
 use super::{Counters, Slot};
 
 /// A sink's queue. The flusher pushes; one consumer takes, either a task ([`Queue::take`]) or a
@@ -25,9 +27,12 @@ pub struct Queue {
 #[derive(Debug)]
 struct State {
     backlog: Backlog,
+    spool: Option<SpoolLink>,
     counters: Counters,
     closed: bool,
     refuses: bool,
+    /// The consumer's time is over: what it still says is of no account.
+    over: bool,
     /// Drops that no log line has told of yet, and when one last did.
     untold: Dropped,
     told: Option<Instant>,
@@ -41,9 +46,11 @@ impl Queue {
             bytes_max,
             state: Mutex::new(State {
                 backlog: Backlog::new(order, bytes_max),
+                spool: None,
                 counters: Counters::default(),
                 closed: false,
                 refuses: false,
+                over: false,
                 untold: Dropped::default(),
                 told: None,
             }),
@@ -57,8 +64,9 @@ impl Queue {
         &self.name
     }
 
-    /// Hands a slot over; never waits. When the queue is full, the oldest slots are dropped,
-    /// counted, and at most once a minute logged. A slot without lines is nothing to send.
+    /// Hands a slot over; never waits. When the queue is full, the oldest slots go to the spool, or
+    /// are dropped, counted, and at most once a minute logged. A slot without lines is nothing to
+    /// send.
     pub fn push(&self, slot: Slot) {
         if slot.lines == 0 {
             return;
@@ -69,8 +77,8 @@ impl Queue {
             state.counters.lines_dropped += slot.lines;
             return;
         }
-        let dropped = state.backlog.push(slot);
-        state.counters.lines_dropped += dropped.lines;
+        let given_up = state.backlog.push(slot);
+        let dropped = state.spool_or_drop(given_up, self.bytes_max);
         let tell = state.tell(dropped, Instant::now());
         drop(state);
         self.notify();
@@ -89,9 +97,15 @@ impl Queue {
     /// The counters, all of one moment.
     pub fn counters(&self) -> Counters {
         let state = self.lock();
+        let spooled = state
+            .spool
+            .as_ref()
+            .map_or_else(SpoolSize::default, |spool| spool.size);
         Counters {
             lines_queued: state.backlog.lines(),
             bytes_queued: state.backlog.bytes(),
+            lines_spooled: spooled.lines,
+            bytes_spooled: spooled.bytes,
             ..state.counters
         }
     }
@@ -127,7 +141,7 @@ impl Queue {
     /// dropped at any await without losing a slot.
     pub async fn take(&self) -> Option<Slot> {
         loop {
-            let due = match self.look(|state, now| state.backlog.next(now)) {
+            let due = match self.look(Backlog::next) {
                 Look::Ready(Next::Send(slot)) => return Some(slot),
                 Look::Ready(Next::WaitUntil(due)) => Some(due),
                 Look::Ready(Next::Idle) => None,
@@ -141,7 +155,7 @@ impl Queue {
     /// the queue is closed and empty.
     pub async fn wait_for_slot(&self) -> bool {
         loop {
-            let due = match self.look(|state, now| state.backlog.due(now)) {
+            let due = match self.look(|backlog, now| backlog.due(now)) {
                 Look::Ready(Some(due)) if due <= Instant::now() => return true,
                 Look::Ready(due) => due,
                 Look::Ended => return false,
@@ -171,7 +185,19 @@ impl Queue {
     /// The slot taken last was written whole. Returns it if it may be repeated.
     pub fn sent(&self) -> Option<Sent> {
         let mut state = self.lock();
-        let sent = state.backlog.sent();
+        if state.over {
+            return None;
+        }
+        let sent = match state.backlog.sent() {
+            Delivery::First(sent) => Some(sent),
+            Delivery::FromSpool(key, sent) => {
+                if let Some(spool) = &mut state.spool {
+                    spool.delivered(key, sent.slot());
+                }
+                Some(sent)
+            }
+            Delivery::Again => None,
+        };
         if let Some(sent) = &sent {
             state.counters.lines_sent += sent.slot().lines;
             state.counters.bytes_sent += sent.slot().size_bytes();
@@ -183,7 +209,10 @@ impl Queue {
 
     /// The slot taken last was not written whole: it is queued again.
     pub fn cut_off(&self) {
-        self.lock().backlog.cut_off();
+        let mut state = self.lock();
+        if !state.over {
+            state.backlog.cut_off();
+        }
     }
 
     /// The slot's connection ended in doubt: it is sent again, see [`Backlog::repeat`].
@@ -195,8 +224,8 @@ impl Queue {
     pub fn refuse(&self) {
         let mut state = self.lock();
         state.refuses = true;
-        let dropped = state.backlog.clear();
-        state.counters.lines_dropped += dropped.lines;
+        let lines: u64 = state.backlog.clear().iter().map(|slot| slot.lines).sum();
+        state.counters.lines_dropped += lines;
         drop(state);
         self.notify();
     }
@@ -219,12 +248,71 @@ impl Queue {
         }
     }
 
-    fn look<T>(&self, decide: impl FnOnce(&mut State, Instant) -> T) -> Look<T> {
+    /// Gives up slots to this spool from now on, and takes what it holds for its own.
+    pub(super) fn attach_spool(&self, jobs: mpsc::Sender<Job>, found: SpoolSize) {
+        let mut state = self.lock();
+        state.counters.lines_pushed += found.lines;
+        state.spool = Some(SpoolLink::new(jobs, found));
+    }
+
+    /// The spool has written so many bytes, or failed to; what it lost thereby is dropped.
+    pub(super) fn spool_written(&self, bytes: u64, lost: SpoolSize) {
+        let mut state = self.lock();
+        state.counters.lines_dropped += lost.lines;
+        if let Some(spool) = &mut state.spool {
+            spool.written(bytes, lost);
+        }
+    }
+
+    /// The spool has read its oldest slot, or has none.
+    pub(super) fn spool_loaded(&self, loaded: Option<(SpoolKey, Slot)>) {
+        let mut state = self.lock();
+        match loaded {
+            Some((key, slot)) if !state.over => state.backlog.insert_spooled(key, slot),
+            Some(_) => {}
+            None => {
+                if let Some(spool) = &mut state.spool {
+                    spool.loaded_nothing();
+                }
+            }
+        }
+        drop(state);
+        self.notify();
+    }
+
+    /// To be called when the consumer's time is over: hands what is left to the spool, whose
+    /// thread ends when it has written that. Does nothing without a spool.
+    pub fn spool_rest(&self) {
+        let mut state = self.lock();
+        if state.spool.is_none() {
+            return;
+        }
+        state.over = true;
+        let rest = state.backlog.clear();
+        // Memory does not grow by it: the slots are here already.
+        let dropped = state.spool_or_drop(rest, u64::MAX);
+        debug_assert_eq!(dropped, Dropped::default());
+        if let Some(spool) = &state.spool {
+            spool.end();
+        }
+    }
+
+    fn look<T>(&self, decide: impl FnOnce(&mut Backlog, Instant) -> T) -> Look<T> {
         let mut state = self.lock();
         if state.closed && state.backlog.is_empty() {
             return Look::Ended;
         }
-        Look::Ready(decide(&mut state, Instant::now()))
+        let State {
+            backlog,
+            spool,
+            closed,
+            ..
+        } = &mut *state;
+        if let Some(spool) = spool {
+            // What is in files at the end stays there.
+            backlog.set_spool_first(!*closed && spool.ask_for_oldest());
+        }
+        Look::Ready(decide(backlog, Instant::now()))
     }
 
     async fn wait(&self, due: Option<Instant>) {
@@ -253,7 +341,31 @@ enum Look<T> {
     Ended,
 }
 
+/// What was given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Dropped {
+    slots: u64,
+    lines: u64,
+}
+
 impl State {
+    /// Hands slots to the spool, if there is one and it keeps up; counts the others as dropped.
+    fn spool_or_drop(&mut self, given_up: Vec<Slot>, handed_bytes_max: u64) -> Dropped {
+        let mut dropped = Dropped::default();
+        for slot in given_up {
+            let refused = match &mut self.spool {
+                Some(spool) => spool.hand_over(slot, handed_bytes_max),
+                None => Err(slot),
+            };
+            if let Err(slot) = refused {
+                dropped.slots += 1;
+                dropped.lines += slot.lines;
+            }
+        }
+        self.counters.lines_dropped += dropped.lines;
+        dropped
+    }
+
     /// Notes what was dropped; returns what to log about, at most once per [`TELL_EVERY`].
     fn tell(&mut self, dropped: Dropped, now: Instant) -> Option<Dropped> {
         self.untold.slots += dropped.slots;
@@ -271,68 +383,4 @@ impl State {
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slot(number: u64) -> Slot {
-        Slot {
-            end_unix_s: number,
-            lines: 10,
-            chunks: vec![bytes::Bytes::from_static(&[b'x'; 100])],
-        }
-    }
-
-    #[test]
-    fn a_full_queue_is_told_of_once_a_minute_with_what_came_together() {
-        let queue = Queue::new("test".to_owned(), Order::Arrival, 100);
-        let mut state = queue.lock();
-        let start = Instant::now();
-        let one = Dropped { slots: 1, lines: 5 };
-        assert_eq!(state.tell(Dropped::default(), start), None);
-        assert_eq!(state.tell(one, start), Some(one));
-        assert_eq!(state.tell(one, start + TELL_EVERY / 2), None);
-        let two = Dropped {
-            slots: 2,
-            lines: 10,
-        };
-        assert_eq!(state.tell(one, start + TELL_EVERY), Some(two));
-    }
-
-    #[test]
-    fn a_refusing_queue_drops_and_counts() {
-        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
-        queue.push(slot(1));
-        queue.push(slot(2));
-        queue.refuse();
-        queue.push(slot(3));
-        let counters = queue.counters();
-        assert_eq!((counters.lines_pushed, counters.lines_dropped), (30, 30));
-        assert_eq!((counters.lines_queued, counters.bytes_queued), (0, 0));
-    }
-
-    #[test]
-    fn a_slot_without_lines_is_not_queued() {
-        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
-        queue.push(Slot {
-            lines: 0,
-            ..slot(1)
-        });
-        queue.close();
-        assert!(queue.is_finished());
-        assert!(queue.take_blocking().is_none());
-    }
-
-    #[test]
-    fn a_repeated_slot_counts_once() {
-        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
-        queue.push(slot(1));
-        assert!(queue.take_blocking().is_some());
-        let sent = queue.sent().expect("it was sent for the first time");
-        queue.repeat(sent);
-        assert_eq!(queue.counters().lines_queued, 0);
-        assert_eq!(queue.take_blocking().expect("repeated").end_unix_s, 1);
-        assert!(queue.sent().is_none());
-        assert_eq!(queue.counters().lines_sent, 10);
-        assert_eq!(queue.counters().bytes_sent, 100);
-    }
-}
+mod tests;

@@ -59,7 +59,8 @@ impl fmt::Display for Idle {
         match self {
             Idle::Never => f.write_str("0"),
             Idle::Quiet => f.write_str("none"),
-            Idle::After(time) => write!(f, "{}s", time.as_secs_f64()),
+            Idle::After(time) if time.subsec_nanos() == 0 => write!(f, "{}s", time.as_secs()),
+            Idle::After(time) => write!(f, "{}ms", time.as_secs_f64() * 1e3),
         }
     }
 }
@@ -67,12 +68,13 @@ impl fmt::Display for Idle {
 impl FromStr for Idle {
     type Err = String;
 
-    /// `0`, `none`, or seconds with an optional unit: `300`, `90s`, `5m`, `1h`.
+    /// `0`, `none`, or seconds with an optional unit: `300`, `500ms`, `90s`, `5m`, `1h`.
     fn from_str(text: &str) -> Result<Idle, String> {
         if text == "none" {
             return Ok(Idle::Quiet);
         }
         let (digits, unit_s) = match text.as_bytes() {
+            [.., b'm', b's'] => (&text[..text.len() - 2], 0.001),
             [.., b'h'] => (&text[..text.len() - 1], 3_600.0),
             [.., b'm'] => (&text[..text.len() - 1], 60.0),
             [.., b's'] => (&text[..text.len() - 1], 1.0),
@@ -100,7 +102,7 @@ mod tests {
             ("0", Idle::Never),
             ("none", Idle::Quiet),
             ("300s", Idle::After(Duration::from_secs(300))),
-            ("0.5s", Idle::After(Duration::from_millis(500))),
+            ("500ms", Idle::After(Duration::from_millis(500))),
         ] {
             assert_eq!(text.parse(), Ok(expected));
             assert_eq!(expected.to_string(), text);

@@ -13,6 +13,7 @@ use crate::sink::{Counters, SinkAddress, Slot};
 mod endings;
 mod faults;
 mod peer;
+mod spooling;
 
 use peer::Peer;
 
@@ -77,11 +78,15 @@ fn wait_until(what: &str, condition: impl Fn() -> bool) {
 fn assert_balanced(counters: Counters) {
     assert_eq!(
         counters.lines_pushed,
-        counters.lines_sent + counters.lines_queued + counters.lines_dropped,
+        counters.lines_sent
+            + counters.lines_queued
+            + counters.lines_spooled
+            + counters.lines_dropped,
         "{counters:?}"
     );
 }
 
+/// All that is not dropped was sent: this many lines.
 fn assert_all_sent(sink: &SinkHandle, lines: u64) {
     wait_until("all is sent", || sink.counters().lines_sent == lines);
     let counters = sink.counters();

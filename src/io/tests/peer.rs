@@ -44,7 +44,14 @@ impl Peer {
     }
 
     pub(super) fn accept(&self) -> Connection {
-        let (socket, _) = self.socket.accept().expect("a connection in time");
+        let socket = loop {
+            // A ring that this thread once had may interrupt its calls when it is taken apart.
+            match self.socket.accept() {
+                Ok((socket, _)) => break socket,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("a connection in time: {error}"),
+            }
+        };
         socket.set_read_timeout(Some(DEADLINE)).expect("time");
         Connection(socket.into())
     }
@@ -76,8 +83,13 @@ impl Connection {
 
     /// Waits until some bytes have arrived that are not read.
     pub(super) fn wait_for_bytes(&self) {
-        let peeked = self.0.peek(&mut [0; 1]).expect("bytes in time");
-        assert_eq!(peeked, 1);
+        loop {
+            match self.0.peek(&mut [0; 1]) {
+                Ok(peeked) => return assert_eq!(peeked, 1),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => panic!("bytes in time: {error}"),
+            }
+        }
     }
 
     /// Reads to the end in order.

@@ -1,0 +1,95 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use super::*;
+
+#[test]
+fn a_drain_with_a_backlog_loses_nothing() {
+    // Few buffers, so that the receive is cancelled while most lies in the socket.
+    for_each_engine(|kind| {
+        for turns in [0, 1, 2] {
+            let socket = bound(4 << 20);
+            let count = half_full(&socket).min(1500);
+            let address = socket.local_addr().unwrap();
+            let settings = RingSettings {
+                buffers_count: 8,
+                ..settings()
+            };
+            let mut engine = open(kind, vec![socket], &Waker::new().unwrap(), settings);
+            let mut collect = Collect::default();
+            send_numbers(address, 0..count);
+            for _ in 0..turns {
+                // recvmmsg may have them all in its first turn.
+                if collect.datagrams.len() < count as usize {
+                    engine.receive(&mut collect).unwrap();
+                }
+            }
+            assert!(engine.drain(&mut collect).unwrap());
+            assert_eq!(collect.numbers(), Vec::from_iter(0..count));
+            assert_eq!(engine.counters().datagrams, u64::from(count));
+        }
+    });
+}
+
+#[test]
+fn a_drain_under_a_flood_ends_and_has_all_that_was_queued_before() {
+    for_each_engine(|kind| {
+        let socket = bound(4 << 20);
+        let count = half_full(&socket);
+        let address = socket.local_addr().unwrap();
+        let mut engine = open(kind, vec![socket], &Waker::new().unwrap(), settings());
+        let mut collect = Collect::default();
+        send_numbers(address, 0..count);
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for number in count..2_000_000 {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    send_numbers(address, number..number + 1);
+                }
+            });
+            let start = Instant::now();
+            engine.drain(&mut collect).unwrap();
+            over.store(true, Ordering::Relaxed);
+            assert!(start.elapsed() < Duration::from_secs(5));
+        });
+        let numbers = collect.numbers();
+        assert_eq!(numbers[..count as usize], Vec::from_iter(0..count));
+    });
+}
+
+#[test]
+fn the_port_is_free_at_once_after_a_drop() {
+    for_each_engine(|kind| {
+        for drained in [true, false] {
+            let socket = bound(65_536);
+            let address = socket.local_addr().unwrap();
+            let mut engine = open(kind, vec![socket], &Waker::new().unwrap(), settings());
+            let mut collect = Collect::default();
+            send_numbers(address, 0..3);
+            // From here on the receive is armed.
+            receive_count(&mut engine, &mut collect, 3);
+            if drained {
+                assert!(engine.drain(&mut collect).unwrap());
+            }
+            drop(engine);
+            UdpSocket::bind(address).expect("nobody holds the port any more");
+        }
+    });
+}
+
+#[test]
+#[should_panic(expected = "nothing is received after a drain")]
+fn a_receive_after_a_drain_is_our_bug() {
+    let mut engine = open(
+        Kind::Mmsg,
+        vec![bound(65_536)],
+        &Waker::new().unwrap(),
+        settings(),
+    );
+    engine.drain(&mut Collect::default()).unwrap();
+    let _ = engine.receive(&mut Collect::default());
+}

@@ -1,0 +1,194 @@
+//! The order of slots, with a clock that the test holds.
+
+use super::*;
+
+const INTERVAL: Duration = Duration::from_secs(10);
+const LIVE_FIRST: Order = Order::LiveFirst {
+    flush_interval: INTERVAL,
+};
+
+fn slot(number: u64) -> Slot {
+    Slot {
+        end_unix_s: number,
+        lines: 10,
+        chunks: vec![bytes::Bytes::from_static(&[b'x'; 100])],
+    }
+}
+
+fn backlog_of(order: Order, numbers: std::ops::RangeInclusive<u64>) -> Backlog {
+    let mut backlog = Backlog::new(order, 1 << 20);
+    for number in numbers {
+        assert!(backlog.push(slot(number)).is_empty());
+    }
+    backlog
+}
+
+/// The slot that goes at `now`, sent at once; or when to ask again.
+fn send(backlog: &mut Backlog, now: Instant) -> Result<u64, Option<Instant>> {
+    match backlog.next(now) {
+        Next::Send(slot) => {
+            backlog.sent();
+            Ok(slot.end_unix_s)
+        }
+        Next::WaitUntil(due) => Err(Some(due)),
+        Next::Idle => Err(None),
+    }
+}
+
+#[test]
+fn the_live_slot_goes_first_then_one_old_slot_per_interval() {
+    let mut backlog = backlog_of(LIVE_FIRST, 1..=4);
+    let t0 = Instant::now();
+    assert_eq!(send(&mut backlog, t0), Ok(4));
+    assert_eq!(send(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
+    assert_eq!(send(&mut backlog, t0 + INTERVAL / 2), Ok(1));
+    let t1 = t0 + INTERVAL;
+    backlog.push(slot(5));
+    assert_eq!(send(&mut backlog, t1), Ok(5));
+    assert_eq!(send(&mut backlog, t1), Err(Some(t1 + INTERVAL / 2)));
+    assert_eq!(send(&mut backlog, t1 + INTERVAL / 2), Ok(2));
+    // Without a live slot old ones keep their pace.
+    let next = t1 + INTERVAL / 2 + INTERVAL;
+    assert_eq!(send(&mut backlog, t1 + INTERVAL), Err(Some(next)));
+    assert_eq!(send(&mut backlog, next), Ok(3));
+    assert_eq!(send(&mut backlog, next), Err(None));
+}
+
+#[test]
+fn the_pace_is_twice_the_live_one_at_most() {
+    let mut backlog = backlog_of(LIVE_FIRST, 1..=50);
+    let t0 = Instant::now();
+    let mut sent = Vec::new();
+    for tick in 0..200 {
+        if tick % 10 == 0 {
+            backlog.push(slot(51 + tick / 10));
+        }
+        while let Ok(number) = send(&mut backlog, t0 + INTERVAL * tick as u32 / 10) {
+            sent.push((tick, number));
+        }
+    }
+    assert_eq!(sent.len(), 40);
+    for interval in 0..20 {
+        let live = (interval * 10, 51 + interval);
+        let old = (interval * 10 + 5, 1 + interval);
+        assert_eq!(sent[2 * interval as usize..][..2], [live, old]);
+    }
+}
+
+#[test]
+fn a_slow_sink_still_comes_to_its_old_slots() {
+    let mut backlog = backlog_of(LIVE_FIRST, 1..=3);
+    let t0 = Instant::now();
+    assert!(matches!(backlog.next(t0), Next::Send(slot) if slot.end_unix_s == 3));
+    backlog.sent();
+    // The live slot took longer than half an interval: the old one may begin at once.
+    assert_eq!(send(&mut backlog, t0 + INTERVAL * 7 / 10), Ok(1));
+}
+
+#[test]
+fn closing_ends_the_pace_and_keeps_the_order() {
+    let mut backlog = backlog_of(LIVE_FIRST, 1..=3);
+    backlog.stop_pacing();
+    let now = Instant::now();
+    let order: Vec<_> = (0..4).map(|_| send(&mut backlog, now)).collect();
+    assert_eq!(order, [Ok(3), Ok(1), Ok(2), Err(None)]);
+}
+
+#[test]
+fn arrival_order_has_no_pace() {
+    let mut backlog = backlog_of(Order::Arrival, 1..=3);
+    let now = Instant::now();
+    let order: Vec<_> = (0..4).map(|_| send(&mut backlog, now)).collect();
+    assert_eq!(order, [Ok(1), Ok(2), Ok(3), Err(None)]);
+}
+
+#[test]
+fn a_slot_that_was_cut_off_takes_its_place_again() {
+    let mut backlog = backlog_of(LIVE_FIRST, 1..=2);
+    let now = Instant::now();
+    assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == 2));
+    assert_eq!(backlog.lines(), 20, "on its way is still queued");
+    backlog.cut_off();
+    backlog.push(slot(3));
+    backlog.stop_pacing();
+    let order: Vec<_> = (0..3).map(|_| send(&mut backlog, now)).collect();
+    assert_eq!(order, [Ok(3), Ok(1), Ok(2)]);
+    assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
+}
+
+#[test]
+fn a_repeated_slot_keeps_its_place_and_its_pace() {
+    let mut backlog = backlog_of(LIVE_FIRST, 1..=1);
+    let t0 = Instant::now();
+    assert!(matches!(backlog.next(t0), Next::Send(_)));
+    let Delivery::First(sent) = backlog.sent() else {
+        panic!("sent for the first time");
+    };
+    backlog.push(slot(2));
+    backlog.repeat(sent);
+    assert_eq!(backlog.lines(), 10);
+    assert_eq!(send(&mut backlog, t0), Ok(2));
+    assert_eq!(send(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
+    assert!(matches!(backlog.next(t0 + INTERVAL), Next::Send(_)));
+    assert!(matches!(backlog.sent(), Delivery::Again));
+    assert!(backlog.is_empty());
+}
+
+#[test]
+fn the_oldest_slots_make_room_but_not_the_one_on_its_way() {
+    let mut backlog = Backlog::new(Order::Arrival, 350);
+    for number in 1..=3 {
+        backlog.push(slot(number));
+    }
+    let now = Instant::now();
+    assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == 1));
+    let given_up = backlog.push(slot(4));
+    assert_eq!(given_up.len(), 1);
+    assert_eq!(given_up[0].end_unix_s, 2);
+    backlog.sent();
+    assert_eq!(send(&mut backlog, now), Ok(3));
+    assert_eq!(send(&mut backlog, now), Ok(4));
+    assert!(backlog.is_empty());
+}
+
+#[test]
+fn a_slot_larger_than_the_limit_is_dropped_at_once() {
+    let mut backlog = Backlog::new(LIVE_FIRST, 99);
+    assert_eq!(backlog.push(slot(1)).len(), 1);
+    assert_eq!(send(&mut backlog, Instant::now()), Err(None));
+    assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
+}
+
+#[test]
+fn a_slot_from_the_spool_is_the_oldest_and_takes_no_room() {
+    let mut backlog = Backlog::new(LIVE_FIRST, 200);
+    let t0 = Instant::now();
+    backlog.push(slot(11));
+    backlog.push(slot(12));
+    let key = SpoolKey {
+        end_unix_s: 1,
+        number: 1,
+    };
+    backlog.insert_spooled(key, slot(1));
+    assert_eq!((backlog.lines(), backlog.bytes()), (20, 200));
+    assert_eq!(backlog.push(slot(13))[0].end_unix_s, 11);
+    assert_eq!(send(&mut backlog, t0), Ok(13));
+    assert!(matches!(backlog.next(t0 + INTERVAL / 2), Next::Send(slot) if slot.end_unix_s == 1));
+    assert!(matches!(backlog.sent(), Delivery::FromSpool(sent, _) if sent == key));
+    assert_eq!(backlog.lines(), 10);
+    backlog.set_spool_first(true);
+    let later = t0 + 2 * INTERVAL;
+    assert_eq!(send(&mut backlog, later), Err(None), "the spool has more");
+    backlog.set_spool_first(false);
+    assert_eq!(send(&mut backlog, later), Ok(12));
+}
+
+#[test]
+fn clearing_gives_back_what_was_pushed_oldest_first() {
+    let mut backlog = backlog_of(LIVE_FIRST, 1..=3);
+    assert!(matches!(backlog.next(Instant::now()), Next::Send(_)));
+    let rest: Vec<u64> = backlog.clear().iter().map(|s| s.end_unix_s).collect();
+    assert_eq!(rest, [1, 2, 3]);
+    assert!(backlog.is_empty());
+    assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
+}

@@ -1,0 +1,49 @@
+//! What the flusher holds of a sink.
+
+use std::sync::Arc;
+
+use super::{Counters, Queue, SinkAddress, Slot};
+
+/// Where the flusher hands one sink's slots over.
+#[derive(Clone, Debug)]
+pub struct SinkHandle {
+    address: SinkAddress,
+    name: String,
+    queue: Arc<Queue>,
+}
+
+impl SinkHandle {
+    /// A handle for a sink that takes from this queue.
+    pub fn new(address: SinkAddress, name: String, queue: Arc<Queue>) -> SinkHandle {
+        SinkHandle {
+            address,
+            name,
+            queue,
+        }
+    }
+
+    /// Hands a slot over; never waits.
+    pub fn push(&self, slot: Slot) {
+        self.queue.push(slot);
+    }
+
+    /// The sink's counters, all of one moment.
+    pub fn counters(&self) -> Counters {
+        self.queue.counters()
+    }
+
+    /// The sink's address.
+    pub fn address(&self) -> &SinkAddress {
+        &self.address
+    }
+
+    /// The sink's name in own metrics, unlike that of any other sink of the daemon.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The queue itself, for whoever drives the sink.
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+}

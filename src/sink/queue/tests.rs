@@ -1,0 +1,107 @@
+//! What is counted and told of, without any sink.
+
+use super::*;
+
+fn slot(number: u64) -> Slot {
+    Slot {
+        end_unix_s: number,
+        lines: 10,
+        chunks: vec![bytes::Bytes::from_static(&[b'x'; 100])],
+    }
+}
+
+#[test]
+fn a_full_queue_is_told_of_once_a_minute_with_what_came_together() {
+    let queue = Queue::new("test".to_owned(), Order::Arrival, 100);
+    let mut state = queue.lock();
+    let start = Instant::now();
+    let one = Dropped { slots: 1, lines: 5 };
+    assert_eq!(state.tell(Dropped::default(), start), None);
+    assert_eq!(state.tell(one, start), Some(one));
+    assert_eq!(state.tell(one, start + TELL_EVERY / 2), None);
+    let two = Dropped {
+        slots: 2,
+        lines: 10,
+    };
+    assert_eq!(state.tell(one, start + TELL_EVERY), Some(two));
+}
+
+#[test]
+fn a_refusing_queue_drops_and_counts() {
+    let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+    queue.push(slot(1));
+    queue.push(slot(2));
+    queue.refuse();
+    queue.push(slot(3));
+    let counters = queue.counters();
+    assert_eq!((counters.lines_pushed, counters.lines_dropped), (30, 30));
+    assert_eq!((counters.lines_queued, counters.bytes_queued), (0, 0));
+}
+
+#[test]
+fn a_slot_without_lines_is_not_queued() {
+    let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+    queue.push(Slot {
+        lines: 0,
+        ..slot(1)
+    });
+    queue.close();
+    assert!(queue.is_finished());
+    assert!(queue.take_blocking().is_none());
+}
+
+#[test]
+fn a_repeated_slot_counts_once() {
+    let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+    queue.push(slot(1));
+    assert!(queue.take_blocking().is_some());
+    let sent = queue.sent().expect("it was sent for the first time");
+    queue.repeat(sent);
+    assert_eq!(queue.counters().lines_queued, 0);
+    assert_eq!(queue.take_blocking().expect("repeated").end_unix_s, 1);
+    assert!(queue.sent().is_none());
+    assert_eq!(queue.counters().lines_sent, 10);
+    assert_eq!(queue.counters().bytes_sent, 100);
+}
+
+#[test]
+fn old_slots_wait_for_older_ones_from_the_spool() {
+    let order = Order::LiveFirst {
+        flush_interval: Duration::from_secs(10),
+    };
+    let queue = Queue::new("test".to_owned(), order, 1000);
+    let (jobs, asked) = mpsc::channel();
+    let found = SpoolSize {
+        lines: 10,
+        bytes: 100,
+    };
+    queue.attach_spool(jobs, found);
+    queue.push(slot(11));
+    queue.push(slot(12));
+    assert!(matches!(
+        queue.look(Backlog::next),
+        Look::Ready(Next::Send(_))
+    ));
+    queue.sent();
+    for _ in 0..2 {
+        let due = queue.look(|backlog, now| backlog.due(now));
+        assert!(matches!(due, Look::Ready(None)));
+    }
+    assert!(matches!(asked.try_recv(), Ok(Job::Load)));
+    assert!(asked.try_recv().is_err(), "it is asked for once");
+    let key = SpoolKey {
+        end_unix_s: 1,
+        number: 0,
+    };
+    queue.spool_loaded(Some((key, slot(1))));
+    let due = queue.look(|backlog, now| backlog.due(now));
+    assert!(matches!(due, Look::Ready(Some(_))));
+    queue.close();
+    let next = queue.look(Backlog::next);
+    assert!(matches!(next, Look::Ready(Next::Send(slot)) if slot.end_unix_s == 1));
+    queue.sent();
+    assert!(matches!(asked.try_recv(), Ok(Job::Remove(removed)) if removed == key));
+    let counters = queue.counters();
+    assert_eq!((counters.lines_pushed, counters.lines_sent), (30, 20));
+    assert_eq!((counters.lines_queued, counters.lines_spooled), (10, 0));
+}
