@@ -98,7 +98,7 @@ fn is_exact(input: &[u8]) -> bool {
     let is_exact = |link: &line::Link| {
         let weight = 1.0 / link.rate;
         let mut numbers = link.values.iter().map(|value| value.number);
-        let are_small = numbers.all(|number| (number * 8.0).fract() == 0.0 && number.abs() < 1e6);
+        let are_small = numbers.all(|number| (number * 8.0).fract() == 0.0 && number.abs() < 1e4);
         are_small && [1.0, 2.0, 4.0, 8.0].contains(&weight)
     };
     input
