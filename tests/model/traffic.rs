@@ -195,7 +195,9 @@ fn settings() -> impl Strategy<Value = Settings> {
 
 /// A line without a mistake, chained, packed, sampled and tagged.
 fn good_line(source: usize) -> impl Strategy<Value = Vec<u8>> {
-    let name = select(vec!["a", "b.c", "a/b", "a-b", "a  b", "a;x=1", "t\u{e9}"]);
+    let name = select(vec![
+        "a", "b.c", "a/b", "a-b", "a b", "a  b", "a_b", "a;x=1", "t\u{e9}",
+    ]);
     let links = vec(good_link(), 1..4);
     let end = select(vec!["", "", "\r", " "]);
     (name, links, good_tags(), end).prop_map(move |(name, links, tags, end)| {
