@@ -58,6 +58,7 @@ proptest! {
             let output = pipeline.interval(&datagrams, LENGTH_S, END_UNIX_S);
             let refused = refused_for(&output, "series_limit");
             prop_assert!(pipeline.spellings.iter().all(|&count| count <= max_series));
+            prop_assert!(pipeline.merged_series <= (max_series * shard_count) as u64);
             prop_assert!(output.counts.balance());
             prop_assert_eq!(output.counts.samples + refused, datagrams.len() as u64);
             let counted: f64 = counts_of(&output.points).sum();

@@ -33,6 +33,8 @@ pub struct Shards {
     interval_s: f64,
     /// Spellings that each shard remembered when it handed over.
     pub spellings: Vec<usize>,
+    /// Series that the merger knows: those that came less those that went.
+    pub merged_series: u64,
 }
 
 /// The points in one of the formats; those that are no finite number are counted instead.
@@ -98,6 +100,7 @@ impl Shards {
             },
             interval_s: settings.flush_s,
             spellings: Vec::new(),
+            merged_series: 0,
         }
     }
 }
@@ -140,7 +143,9 @@ impl Pipeline for Shards {
         self.merger.summaries(|metric_type, name, summary| {
             naming.points(metric_type, name, &summary, time, out);
         });
-        naming.closing_points(self.merger.counts().spoke, time, out);
+        let merged = self.merger.counts();
+        naming.closing_points(merged.spoke, time, out);
+        self.merged_series = self.merged_series + merged.new - merged.expired;
 
         for (number, mut interval) in intervals {
             // The whole list of silent series each time: room is made for new ones early.
