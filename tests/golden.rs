@@ -10,10 +10,13 @@ mod cases;
 #[path = "model/compare.rs"]
 mod compare;
 mod model;
+mod pipeline;
 #[path = "model/vectors.rs"]
 mod vectors;
 
 use model::{Model, Naming, Pipeline, Settings};
+use pipeline::Shards;
+use ringstat::format::Encoding;
 
 /// Holds every vector against pipelines that `start` makes.
 fn check_vectors<P: Pipeline>(start: impl Fn(Settings) -> P) {
@@ -50,6 +53,24 @@ fn the_model_gives_what_was_recorded() {
 fn the_model_gives_what_the_cases_say() {
     for shard_count in [1, 4] {
         check_cases(|settings| Model::new(settings, shard_count));
+    }
+}
+
+#[test]
+fn the_daemons_stages_give_what_was_recorded() {
+    for shard_count in [1, 4] {
+        for encoding in [Encoding::Text, Encoding::Pickle] {
+            check_vectors(|settings| Shards::new(&settings, shard_count, encoding));
+        }
+    }
+}
+
+#[test]
+fn the_daemons_stages_give_what_the_cases_say() {
+    for shard_count in [1, 4] {
+        for encoding in [Encoding::Text, Encoding::Pickle] {
+            check_cases(|settings| Shards::new(&settings, shard_count, encoding));
+        }
     }
 }
 

@@ -7,13 +7,20 @@
 
 #[path = "model/compare.rs"]
 mod compare;
+#[path = "pipeline/limits.rs"]
+mod limits;
 mod model;
+mod pipeline;
 #[path = "model/traffic.rs"]
 mod traffic;
 
 use compare::output_differences;
-use model::{Model, Output, Pipeline};
+use model::{Model, Naming, Output, Pipeline};
+use pipeline::Shards;
+use pipeline::parse::assert_read_alike;
 use proptest::prelude::*;
+use proptest::sample::select;
+use ringstat::format::Encoding;
 use traffic::Traffic;
 
 /// What a pipeline says at the end of each interval.
@@ -27,6 +34,10 @@ fn outputs(traffic: &Traffic, pipeline: &mut impl Pipeline) -> Vec<Output> {
             pipeline.interval(&interval.datagrams, interval.length_s, end_unix_s)
         })
         .collect()
+}
+
+fn shards(traffic: &Traffic, shard_count: usize) -> Shards {
+    Shards::new(&traffic.settings, shard_count, Encoding::Pickle)
 }
 
 /// Fails with the first interval in which two pipelines differ.
@@ -46,17 +57,51 @@ fn assert_same(left: &[Output], right: &[Output]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn the_models_counters_balance(traffic in traffic::hostile()) {
-        let mut model = Model::new(traffic.settings.clone(), 4);
-        for output in outputs(&traffic, &mut model) {
+    fn the_daemon_gives_what_the_model_gives(
+        traffic in traffic::hostile(),
+        shard_count in select(vec![1, 2, 4]),
+    ) {
+        let mut model = Model::new(traffic.settings.clone(), shard_count);
+        let expected = outputs(&traffic, &mut model);
+        for output in &expected {
             prop_assert!(output.counts.balance(), "{:?}", output.counts);
+        }
+        assert_same(&outputs(&traffic, &mut shards(&traffic, shard_count)), &expected)?;
+    }
+
+    #[test]
+    fn one_shard_or_many_give_the_same(traffic in traffic::clean()) {
+        let one = outputs(&traffic, &mut shards(&traffic, 1));
+        for shard_count in [2, 4] {
+            assert_same(&outputs(&traffic, &mut shards(&traffic, shard_count)), &one)?;
+        }
+        let mut model = Model::new(traffic.settings.clone(), 4);
+        assert_same(&outputs(&traffic, &mut model), &one)?;
+    }
+
+    /// Pickles carry every bit of a number; gstatsd's lines have six decimals, etsy's have all.
+    #[test]
+    fn lines_and_pickles_say_the_same(traffic in traffic::clean()) {
+        let mut text = Shards::new(&traffic.settings, 1, Encoding::Text);
+        let lines = outputs(&traffic, &mut text);
+        let pickles = outputs(&traffic, &mut shards(&traffic, 1));
+        for (lines, pickles) in lines.iter().zip(&pickles) {
+            prop_assert_eq!(lines.points.len(), pickles.points.len());
+            for (line, pickle) in lines.points.iter().zip(&pickles.points) {
+                prop_assert_eq!(&line.path, &pickle.path);
+                prop_assert_eq!(line.time_unix_s, pickle.time_unix_s);
+                let error = (line.value - pickle.value).abs();
+                let allowed = match traffic.settings.naming {
+                    Naming::Etsy | Naming::EtsyLegacy => 0.0,
+                    Naming::Gstatsd => 5.000_001e-7 + pickle.value.abs() * f64::EPSILON,
+                };
+                prop_assert!(error <= allowed, "{:?} and {:?}", line, pickle);
+            }
         }
     }
 
     #[test]
-    fn the_models_gauges_do_not_depend_on_the_number_of_shards(traffic in traffic::clean()) {
-        let mut one = Model::new(traffic.settings.clone(), 1);
-        let mut four = Model::new(traffic.settings.clone(), 4);
-        assert_same(&outputs(&traffic, &mut one), &outputs(&traffic, &mut four))?;
+    fn both_parsers_read_the_same(lines in proptest::collection::vec(traffic::line_of_pieces(), 1..4)) {
+        assert_read_alike(&lines.join(&b'\n'));
     }
 }

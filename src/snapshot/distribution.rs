@@ -157,7 +157,8 @@ impl Distribution<'_> {
             sum += part * value;
             sum_squares += part * value * value;
             missing -= part;
-            if missing <= 0.0 {
+            // As in `nth`: what rounding left over is no share of the next value.
+            if missing <= SHARE_TOLERANCE * self.received as f64 {
                 break;
             }
         }

@@ -15,7 +15,7 @@ pub enum Kind {
 /// One value of a link.
 #[derive(Clone, Debug)]
 pub struct Value {
-    /// The text without white space around it: what tells the members of a set apart.
+    /// The text without white space around it; of a set's member, which it tells apart, with it.
     pub text: Vec<u8>,
     /// The number; zero for a member of a set.
     pub number: f64,
@@ -183,7 +183,7 @@ fn judge(parts: &[&[u8]]) -> Result<Link, &'static str> {
 
 fn read_values(kind: Kind, text: &[u8]) -> Result<Vec<Value>, &'static str> {
     if kind == Kind::Set {
-        let text = trim(text).to_vec();
+        let text = text.to_vec();
         return if text.is_empty() {
             Err("bad_value")
         } else {

@@ -10,7 +10,7 @@
     reason = "each test binary and each fuzz target includes the model and uses a part of it"
 )]
 
-mod line;
+pub mod line;
 mod name;
 mod number;
 mod points;
@@ -56,7 +56,7 @@ impl Naming {
 pub enum Idle {
     /// Forever; written as 0.
     Never,
-    /// Until it has been silent for so many seconds.
+    /// As long as its silence is not longer than so many seconds, counted in full intervals.
     After { silent_s: f64 },
     /// Not at all; a gauge keeps its level all the same. Written as `none`.
     Silent,
@@ -170,8 +170,8 @@ struct Series {
     samples: Vec<Sample>,
     /// A gauge's level at the end of the last interval.
     level: Option<f64>,
-    /// How long nothing has come.
-    silent_s: f64,
+    /// For how many flushes nothing has come.
+    silent_flushes: f64,
 }
 
 struct Sample {

@@ -11,14 +11,16 @@ pub fn series_name(
     spelling: &[u8],
     tags: Option<&[u8]>,
 ) -> Result<String, &'static str> {
+    let tags = tags.filter(|_| settings.keeps_tags()).unwrap_or_default();
+    if spelling.len() + tags.len() > 4096 {
+        return Err("name_too_long");
+    }
     let mut name = make_safe(settings.naming, spelling);
     if name.is_empty() {
         return Err("empty_name");
     }
-    if settings.keeps_tags() {
-        for tag in sorted_tags(settings.naming, tags.unwrap_or_default()) {
-            name = format!("{name};{tag}");
-        }
+    for tag in sorted_tags(settings.naming, tags) {
+        name = format!("{name};{tag}");
     }
     if name.len() > 1024 {
         return Err("name_too_long");

@@ -33,7 +33,7 @@ pub fn flush(
     };
     all.retain(|(kind, name), series| {
         if series.samples.is_empty() {
-            series.silent_s += end.length_s;
+            series.silent_flushes += 1.0;
             let idle = match kind {
                 Kind::Gauge => settings.idle_gauges,
                 _ => settings.idle,
@@ -41,7 +41,9 @@ pub fn flush(
             let speaks = settings.naming.remembers()
                 && match idle {
                     Idle::Never => true,
-                    Idle::After { silent_s } => series.silent_s < silent_s,
+                    Idle::After { silent_s } => {
+                        series.silent_flushes * settings.flush_s <= silent_s
+                    }
                     Idle::Silent => false,
                 };
             if speaks {
@@ -51,11 +53,17 @@ pub fn flush(
                 *kind == Kind::Gauge && settings.naming.remembers() && idle == Idle::Silent;
             speaks || quiet_level
         } else {
-            series.silent_s = 0.0;
+            series.silent_flushes = 0.0;
+            let mut heard_level = None;
             if *kind == Kind::Gauge {
-                series.level = level(&series.samples, shard_count, series.level, settings);
+                let level = level(&series.samples, shard_count, series.level, settings);
+                heard_level = Some(level);
+                // What is no finite number is counted once, and not gone on from.
+                if level.is_finite() {
+                    series.level = heard_level;
+                }
             }
-            points.heard(*kind, name, &series.samples, series.level);
+            points.heard(*kind, name, &series.samples, heard_level);
             series.samples.clear();
             true
         }
@@ -73,7 +81,7 @@ fn level(
     shard_count: usize,
     previous: Option<f64>,
     settings: &Settings,
-) -> Option<f64> {
+) -> f64 {
     let mut newest: Option<(usize, f64, f64)> = None;
     let mut loose = 0.0;
     for shard in 0..shard_count {
@@ -100,12 +108,7 @@ fn level(
         Some((_, set, after)) => (set, after),
         None => (previous.unwrap_or(0.0), 0.0),
     };
-    let level = base + after + loose;
-    if level.is_finite() {
-        Some(level)
-    } else {
-        previous
-    }
+    base + after + loose
 }
 
 struct Points<'a> {

@@ -55,13 +55,17 @@ impl Timer {
         self.entries.len()
     }
 
+    /// How far the rounding of shares may reach.
+    fn slack(&self) -> f64 {
+        1e-9 * self.n() as f64
+    }
+
     /// The k-th smallest value, counted from 1.
     pub fn kth(&self, k: usize) -> f64 {
-        let slack = 1e-9 * self.n() as f64;
         let mut reached = 0.0;
         for (entry, share) in self.entries.iter().zip(&self.shares) {
             reached += share;
-            if reached >= k as f64 - slack {
+            if reached >= k as f64 - self.slack() {
                 return entry.value;
             }
         }
@@ -94,12 +98,13 @@ impl Timer {
         let mut left = num as f64;
         let (mut sum, mut sum_squares) = (0.0, 0.0);
         for (entry, &share) in entries {
-            let inside = share.min(left);
-            if inside > 0.0 {
+            // The window ends where the k-th value is, not at what rounding left over.
+            if left > self.slack() {
+                let inside = share.min(left);
                 sum += inside * entry.value;
                 sum_squares += inside * entry.value * entry.value;
+                left -= inside;
             }
-            left -= inside;
         }
         Window {
             count: num as f64 * self.scale,

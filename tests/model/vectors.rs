@@ -1,5 +1,7 @@
 //! Reads `tests/golden/vectors.json`, the cases recorded from the daemons that ringstat replaces.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use serde_json::Value;
 
 use crate::compare::{Expected, differences};
@@ -62,6 +64,16 @@ impl Vector {
         }
     }
 
+    /// What must come out under a naming.
+    pub fn expected(&self, naming: Naming) -> &[Expected] {
+        let (_, expected) = self
+            .expected
+            .iter()
+            .find(|(of, _)| *of == naming)
+            .expect("a vector is read for every naming");
+        expected
+    }
+
     /// Sends the vector from a socket of its own; returns what is wrong with the answer.
     pub fn check(
         &self,
@@ -75,12 +87,7 @@ impl Vector {
             .map(|bytes| (source, bytes.clone()))
             .collect();
         let output = pipeline.interval(&datagrams, self.flush_s, END_UNIX_S);
-        let (_, expected) = self
-            .expected
-            .iter()
-            .find(|(of, _)| *of == naming)
-            .expect("a vector is read for every naming");
-        let mut wrong = differences(expected, &output.points, END_UNIX_S);
+        let mut wrong = differences(self.expected(naming), &output.points, END_UNIX_S);
         if !output.counts.balance() {
             wrong.push(format!("the counters do not balance: {:?}", output.counts));
         }

@@ -1,0 +1,221 @@
+//! The real thing without sockets and clocks: datagrams go into shards, what these hand over is
+//! merged, named and formatted as the flusher does it, and the bytes are read back into points.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary and each fuzz target includes this and uses a part of it"
+)]
+
+pub mod parse;
+pub mod read;
+
+use std::time::{Duration, Instant};
+
+use ringstat::format::{Encoding, Formatted, Lines, Pickles};
+use ringstat::kernel::{Datagram, Visit};
+use ringstat::metric::{Interval, Limits, Refusal, SetHash};
+use ringstat::naming::{Dialect, FlushTime, Naming, Point as NamedPoint, Points};
+use ringstat::shard::{Shard, ShardCounts, ShardSettings};
+use ringstat::snapshot::{Idle, Merger};
+
+use crate::model::{self, Counts, Output, Pipeline, Settings};
+use read::{lines, pickles};
+
+/// Shards and a merger behind them.
+pub struct Shards {
+    shards: Vec<Shard>,
+    /// Emptied intervals, by shard, for the shards to use again.
+    spare: Vec<Interval>,
+    merger: Merger,
+    naming: Naming,
+    out: Out,
+    interval_s: f64,
+    /// Spellings that each shard remembered when it handed over.
+    pub spellings: Vec<usize>,
+    /// Series that the merger knows: those that came less those that went.
+    pub merged_series: u64,
+}
+
+/// The points in one of the formats; those that are no finite number are counted instead.
+struct Out {
+    format: Format,
+    not_finite: u64,
+}
+
+enum Format {
+    Text(Lines),
+    Pickle(Pickles),
+}
+
+impl Shards {
+    /// A pipeline with the limits that the model's settings imply.
+    pub fn new(settings: &Settings, shard_count: usize, encoding: Encoding) -> Shards {
+        let limits = Limits {
+            max_set_values: settings.set_values_max,
+            ..Limits::default()
+        };
+        Shards::with_limits(settings, shard_count, encoding, limits)
+    }
+
+    /// A pipeline with limits of its own for each shard.
+    pub fn with_limits(
+        settings: &Settings,
+        shard_count: usize,
+        encoding: Encoding,
+        limits: Limits,
+    ) -> Shards {
+        let dialect: Dialect = settings.naming.name().parse().expect("a dialect's name");
+        let keep_tags = settings.tags.unwrap_or(dialect.keeps_tags());
+        let set_hash = SetHash::new();
+        let epoch = Instant::now();
+        let shards = (0..shard_count).map(|shard| {
+            Shard::new(ShardSettings {
+                shard,
+                rules: dialect.input_rules(keep_tags, settings.weighted_timers),
+                limits,
+                set_hash: set_hash.clone(),
+                refused_lines_max: 3,
+                epoch,
+            })
+        });
+        let idle_rules = dialect.idle_rules(
+            Duration::from_secs_f64(settings.flush_s),
+            idle(settings.idle),
+            idle(settings.idle_gauges),
+        );
+        let format = match encoding {
+            Encoding::Text => Format::Text(Lines::default()),
+            Encoding::Pickle => Format::Pickle(Pickles::default()),
+            Encoding::Screen => panic!("what people read is not read back"),
+        };
+        Shards {
+            shards: shards.collect(),
+            spare: Vec::new(),
+            merger: Merger::new(idle_rules, shard_count, limits, settings.weighted_timers),
+            naming: Naming::new(dialect, &settings.percent, &settings.prefix),
+            out: Out {
+                format,
+                not_finite: 0,
+            },
+            interval_s: settings.flush_s,
+            spellings: Vec::new(),
+            merged_series: 0,
+        }
+    }
+}
+
+impl Pipeline for Shards {
+    fn interval(
+        &mut self,
+        datagrams: &[(usize, Vec<u8>)],
+        length_s: f64,
+        end_unix_s: u64,
+    ) -> Output {
+        for (source, bytes) in datagrams {
+            let shard_count = self.shards.len();
+            let shard = &mut self.shards[source % shard_count];
+            shard.batch();
+            shard.datagram(Datagram {
+                bytes,
+                cut_bytes: 0,
+            });
+        }
+        let mut counts = ShardCounts::default();
+        let mut intervals = Vec::new();
+        self.spellings.clear();
+        for (number, shard) in self.shards.iter_mut().enumerate() {
+            let hand_over = shard.hand_over(self.spare.pop().unwrap_or_default(), &[]);
+            assert_eq!(hand_over.shard, number);
+            counts.merge(&hand_over.counts);
+            self.spellings.push(hand_over.table.spellings);
+            intervals.push((number, hand_over.interval));
+        }
+        assert_eq!(counts.datagrams, datagrams.len() as u64);
+
+        self.merger.merge(&intervals);
+        let time = FlushTime {
+            end_unix_s,
+            length_s,
+            interval_s: self.interval_s,
+        };
+        let (naming, out) = (&self.naming, &mut self.out);
+        self.merger.summaries(|metric_type, name, summary| {
+            naming.points(metric_type, name, &summary, time, out);
+        });
+        let merged = self.merger.counts();
+        naming.closing_points(merged.spoke, time, out);
+        self.merged_series = self.merged_series + merged.new - merged.expired;
+
+        for (number, mut interval) in intervals {
+            // The whole list of silent series each time: room is made for new ones early.
+            self.shards[number].forget(self.merger.silence(number, true));
+            interval.reset();
+            self.spare.push(interval);
+        }
+        let points_not_finite = std::mem::take(&mut self.out.not_finite);
+        Output {
+            points: self.out.read_back(),
+            points_not_finite,
+            counts: counts_in_words(&counts),
+        }
+    }
+}
+
+impl Points for Out {
+    fn point(&mut self, point: &NamedPoint<'_>) {
+        if !point.value.number().is_finite() {
+            self.not_finite += 1;
+            return;
+        }
+        match &mut self.format {
+            Format::Text(lines) => lines.point(point),
+            Format::Pickle(pickles) => pickles.point(point),
+        }
+    }
+}
+
+impl Out {
+    fn read_back(&mut self) -> Vec<model::Point> {
+        let (formatted, points) = match &mut self.format {
+            Format::Text(open) => {
+                let formatted = open.take();
+                let points = lines(&bytes(&formatted));
+                (formatted, points)
+            }
+            Format::Pickle(open) => {
+                let formatted = open.take();
+                let points = pickles(&bytes(&formatted));
+                (formatted, points)
+            }
+        };
+        assert_eq!(formatted.points, points.len() as u64);
+        points
+    }
+}
+
+fn bytes(formatted: &Formatted) -> Vec<u8> {
+    formatted.chunks.concat()
+}
+
+fn idle(idle: model::Idle) -> Idle {
+    match idle {
+        model::Idle::Never => Idle::Never,
+        model::Idle::Silent => Idle::Quiet,
+        model::Idle::After { silent_s } => Idle::After(Duration::from_secs_f64(silent_s)),
+    }
+}
+
+fn counts_in_words(counts: &ShardCounts) -> Counts {
+    let refused = Refusal::ALL
+        .into_iter()
+        .map(|reason| (reason.word().to_owned(), counts.refusals.of(reason)))
+        .filter(|(_, count)| *count > 0);
+    Counts {
+        lines: counts.lines.lines,
+        chained: counts.lines.chained,
+        samples: counts.samples,
+        skipped: counts.lines.skipped,
+        refused: refused.collect(),
+    }
+}
