@@ -172,6 +172,9 @@ impl Listening {
     }
 
     fn log(&self, config: &Config, selection: &Selection) {
+        for address in &self.addresses {
+            log::info!("listening on udp://{address}, {} shards", config.shards);
+        }
         log::info!("{}", selection.line);
         if let Some(warning) = &self.warning {
             log::warn!("{warning}");
@@ -189,9 +192,6 @@ impl Listening {
                  buffer while a batch gathers; a larger receive_buffer allows more",
                 config.max_wait
             );
-        }
-        for address in &self.addresses {
-            log::info!("listening on udp://{address}, {} shards", config.shards);
         }
     }
 }
