@@ -29,6 +29,8 @@ fn a_sink_that_comes_back_gets_the_live_slot_and_then_all_that_it_missed() {
     });
     let live = slots(&received)[0];
     assert!(missed.iter().all(|slot| *slot <= live), "{live} {missed:?}");
+    daemon.log.wait_for_text("is down: ");
+    daemon.log.wait_for_text("is back after ");
     assert_eq!(daemon.stop(), Some(0));
 
     let [complete, recovered] = [&works, &late].map(Graphite::points_to_end);
@@ -54,8 +56,6 @@ fn a_sink_that_comes_back_gets_the_live_slot_and_then_all_that_it_missed() {
     );
     complete.assert_sink_balances(&late_name);
     complete.assert_sink_balances(&name_of(works.port));
-    daemon.log.wait_for_text("is down: ");
-    daemon.log.wait_for_text("is back after ");
 }
 
 /// Goal: a sink that takes no bytes slows nobody down. Method: it never reads, and slots are large

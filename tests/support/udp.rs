@@ -34,6 +34,9 @@ impl Sender {
     }
 }
 
+/// How often a socket must be missing from the kernel's tables to be gone.
+const READINGS_MAX: usize = 20;
+
 /// The daemon's receive queues, as the kernel shows them.
 pub(crate) struct ReceiveQueue {
     port: u16,
@@ -64,8 +67,14 @@ impl ReceiveQueue {
         });
     }
 
-    /// Reads `sl local_address rem_address st tx_queue:rx_queue ...` of each socket.
+    /// The bytes in the fullest queue; None if there is no socket. The kernel gives the table out in
+    /// pieces, and a socket may be missing from one reading while others come and go.
     fn fullest_bytes(&self) -> Option<usize> {
+        (0..READINGS_MAX).find_map(|_| self.fullest_bytes_listed())
+    }
+
+    /// Reads `sl local_address rem_address st tx_queue:rx_queue ...` of each socket.
+    fn fullest_bytes_listed(&self) -> Option<usize> {
         let of_port = format!(":{:04X}", self.port);
         let mut fullest = None;
         for table in ["/proc/net/udp", "/proc/net/udp6"] {
