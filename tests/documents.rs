@@ -169,6 +169,8 @@ fn the_worked_examples_are_what_each_naming_sends() {
     };
     let whole = output(Dialect::EtsyLegacy, datagrams);
     assert_eq!(whole, format!("{legacy}{}", without_counters(etsy)));
+    let tagged = output(Dialect::Etsy, "hits:2|c|#env:prod,canary");
+    assert!(text.contains(&format!("```text\n{tagged}```")), "{tagged}");
 }
 
 /// Keeps the paths of points.
@@ -203,7 +205,26 @@ fn every_reason_to_refuse_a_line_is_explained() {
     assert_eq!(first_words(table), BTreeSet::from(words));
 }
 
-/// Examples of that table are refused for the reason beside them.
+#[test]
+fn the_examples_of_accepted_lines_are_accepted() {
+    let text = readme();
+    let (_, rest) = text
+        .split_once("\n| line | what happens |\n")
+        .expect("the table of lines");
+    let mut examples = 0;
+    let rows = rest.lines().skip(1);
+    for row in rows.take_while(|row| row.starts_with("| ")) {
+        let row = row.replace("\\|", "\u{1}");
+        let cells: Vec<&str> = row.split('|').collect();
+        for line in cells[1].split('`').skip(1).step_by(2) {
+            let line = line.replace('\u{1}', "|");
+            assert!(refusals(&line).is_empty(), "{line}");
+            examples += 1;
+        }
+    }
+    assert!(examples >= 12, "only {examples} examples found");
+}
+
 #[test]
 fn the_examples_of_refused_lines_are_refused_for_that_reason() {
     let text = readme();
@@ -225,7 +246,7 @@ fn the_examples_of_refused_lines_are_refused_for_that_reason() {
     assert!(examples >= 15, "only {examples} examples found");
 }
 
-/// Why a line is refused.
+/// Why links of a line are refused.
 fn refusals(line: &str) -> Vec<&'static str> {
     let mut shard = Shard::new(ShardSettings {
         shard: 0,
