@@ -66,6 +66,13 @@ fn blocks(text: &str) -> Vec<&str> {
         .collect()
 }
 
+/// The rows of the table with this heading.
+fn rows<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
+    let table = text.lines().skip_while(|line| *line != heading);
+    let rows = table.skip(2);
+    rows.take_while(|row| row.starts_with("| ")).collect()
+}
+
 /// What stands between the first backticks of each table row.
 fn first_words(table: &str) -> BTreeSet<String> {
     let rows = table.lines().filter_map(|row| row.strip_prefix("| `"));
@@ -197,23 +204,16 @@ fn every_own_metric_is_in_the_table_and_no_other() {
 #[test]
 fn every_reason_to_refuse_a_line_is_explained() {
     let text = readme();
-    let (_, rest) = text
-        .split_once("\n| refused | example | why |\n")
-        .expect("the table of refusals");
-    let table = rest.split("\n\n").next().expect("a table");
+    let rows = rows(&text, "| refused | example | why |").join("\n");
     let words = Refusal::ALL.map(|reason| reason.word().to_owned());
-    assert_eq!(first_words(table), BTreeSet::from(words));
+    assert_eq!(first_words(&rows), BTreeSet::from(words));
 }
 
 #[test]
 fn the_examples_of_accepted_lines_are_accepted() {
     let text = readme();
-    let (_, rest) = text
-        .split_once("\n| line | what happens |\n")
-        .expect("the table of lines");
     let mut examples = 0;
-    let rows = rest.lines().skip(1);
-    for row in rows.take_while(|row| row.starts_with("| ")) {
+    for row in rows(&text, "| line | what happens |") {
         let row = row.replace("\\|", "\u{1}");
         let cells: Vec<&str> = row.split('|').collect();
         for line in cells[1].split('`').skip(1).step_by(2) {
@@ -228,12 +228,8 @@ fn the_examples_of_accepted_lines_are_accepted() {
 #[test]
 fn the_examples_of_refused_lines_are_refused_for_that_reason() {
     let text = readme();
-    let (_, rest) = text
-        .split_once("\n| refused | example | why |\n")
-        .expect("the table of refusals");
     let mut examples = 0;
-    let rows = rest.lines().skip(1);
-    for row in rows.take_while(|row| row.starts_with("| ")) {
+    for row in rows(&text, "| refused | example | why |") {
         let row = row.replace("\\|", "\u{1}");
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let word = cells[1].trim_matches('`');
