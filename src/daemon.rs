@@ -173,7 +173,11 @@ impl Listening {
 
     fn log(&self, config: &Config, selection: &Selection) {
         for address in &self.addresses {
-            log::info!("listening on udp://{address}, {} shards", config.shards);
+            let plural = if config.shards == 1 { "" } else { "s" };
+            log::info!(
+                "listening on udp://{address}, {} shard{plural}",
+                config.shards
+            );
         }
         log::info!("{}", selection.line);
         if let Some(warning) = &self.warning {

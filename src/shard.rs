@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::kernel::{Datagram, Receive, SocketMemory, Visit};
+use crate::kernel::{Datagram, Receive, ReceiveCounters, SocketMemory, Visit};
 use crate::metric::{
     InputRules, Interval, Limits, Refusal, Refusals, Samples, SetHash, Silence, Table, TableCounts,
 };
@@ -81,6 +81,8 @@ pub struct HandOver {
     pub refused_lines: Vec<RefusedLine>,
     /// Its sockets: queues, and drops since they were opened.
     pub sockets: Vec<SocketMemory>,
+    /// What its engine counted since it was opened.
+    pub receive: ReceiveCounters,
     /// CPU time of its thread since it began.
     pub cpu_time: Duration,
     /// False if it stopped before it had taken all that the kernel held.
@@ -166,7 +168,10 @@ impl Shard {
                 match command {
                     Command::Flush(empty) => {
                         let hand_over = self.hand_over(*empty, receiver.sockets());
-                        hand_overs(hand_over);
+                        hand_overs(HandOver {
+                            receive: receiver.counters(),
+                            ..hand_over
+                        });
                     }
                     Command::Forget(silence) => self.forget(silence),
                     Command::Stop => {
@@ -174,6 +179,7 @@ impl Shard {
                         let hand_over = self.hand_over(Interval::default(), receiver.sockets());
                         hand_overs(HandOver {
                             is_drained,
+                            receive: receiver.counters(),
                             ..hand_over
                         });
                         return Ok(());
@@ -207,6 +213,7 @@ impl Shard {
                 .iter()
                 .filter_map(|socket| SocketMemory::of(socket).ok())
                 .collect(),
+            receive: ReceiveCounters::default(),
             cpu_time: thread_cpu_time(),
             is_drained: true,
         }
@@ -325,6 +332,13 @@ mod tests {
         fn sockets(&self) -> &[UdpSocket] {
             &[]
         }
+
+        fn counters(&self) -> ReceiveCounters {
+            ReceiveCounters {
+                enters: 7,
+                ..ReceiveCounters::default()
+            }
+        }
     }
 
     #[test]
@@ -392,6 +406,7 @@ mod tests {
         wake.send(()).expect("the shard lives");
         let last = handed_over.recv().expect("an answer");
         assert!(last.is_drained);
+        assert_eq!(last.receive.enters, 7);
         assert_eq!((samples, last.counts.samples), (2, 2));
         assert!(thread.join().expect("no panic").is_ok());
     }

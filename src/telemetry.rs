@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::kernel::ReceiveCounters;
 use crate::metric::{MetricType, Refusal};
 use crate::naming::{Point, Points, Value};
 use crate::shard::ShardCounts;
@@ -24,6 +25,8 @@ pub struct FlushCounts {
     pub kernel_drops: u64,
     /// Bytes that wait in the receive queues.
     pub receive_queue_bytes: u64,
+    /// What the engines counted.
+    pub receive: ReceiveCounters,
     /// The share of its time that the busiest shard computed, 0 to 1.
     pub busiest_shard: f64,
     /// Points that no finite number could be given for.
@@ -85,6 +88,10 @@ impl Telemetry {
         }
         writer.count("kernel_drops", flush.kernel_drops);
         writer.count("receive_queue_bytes", flush.receive_queue_bytes);
+        writer.count("receive.enters", flush.receive.enters);
+        writer.count("receive.out_of_buffers", flush.receive.out_of_buffers);
+        writer.count("receive.rebuilds", flush.receive.rebuilds);
+        writer.count("receive.socket_errors", flush.receive.socket_errors);
         for (metric_type, count) in MetricType::ALL.into_iter().zip(flush.merger.reported) {
             writer.count(&format!("series.{}", metric_type.word()), count);
         }

@@ -22,7 +22,7 @@ const MODULES: [(&str, &[&str]); 15] = [
     ("format", &["naming"]),
     (
         "telemetry",
-        &["metric", "naming", "shard", "sink", "snapshot"],
+        &["kernel", "metric", "naming", "shard", "sink", "snapshot"],
     ),
     (
         "flusher",

@@ -83,7 +83,7 @@ pub struct Settings {
     /// Longest datagram that is taken whole, in bytes [default: 65507]
     ///
     /// Of a longer one the complete lines that fit are kept and the loss is counted. Smaller saves
-    /// memory where all clients keep to an MTU. 1 to 65507, which is all that UDP allows.
+    /// memory where all clients keep to an MTU. 1 to 65507, the most that UDP allows over IPv4.
     #[arg(long, value_name = "SIZE", help_heading = LISTENING)]
     #[arg(value_parser = text::parse::<DatagramSize>)]
     #[serde(with = "text::number")]
@@ -207,7 +207,7 @@ pub struct Settings {
 
     /// Most timer values that a shard keeps in an interval [default: 4000000]
     ///
-    /// Beyond it percentiles come from a sketch with an error below 1 %; counts, sums and extremes
+    /// Beyond it percentiles come from a sketch with an error of 0.5 % at most; counts, sums and extremes
     /// stay exact. More costs memory.
     #[arg(long, value_name = "COUNT", help_heading = LIMITS)]
     #[arg(value_parser = text::parse::<TableCount>)]

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::{Message, ShardLink, Spare};
+use crate::kernel::ReceiveCounters;
 use crate::metric::{Interval, Silence};
 use crate::shard::{Command, HandOver, RefusedLine, ShardCounts};
 use crate::snapshot::Merger;
@@ -19,6 +20,7 @@ pub(super) struct Collected {
     pub(super) refused_lines: Vec<RefusedLine>,
     pub(super) kernel_drops: u64,
     pub(super) receive_queue_bytes: u64,
+    pub(super) receive: ReceiveCounters,
     pub(super) busiest_shard: f64,
 }
 
@@ -32,6 +34,8 @@ struct Shard {
     answers: Vec<HandOver>,
     /// By socket: drops up to the last answer.
     drops: Vec<u32>,
+    /// What its engine had counted at the last answer.
+    receive: ReceiveCounters,
     cpu_time: Duration,
     answered: Instant,
     is_full: bool,
@@ -65,6 +69,7 @@ impl Collector {
             awaited_count: 0,
             answers: Vec::new(),
             drops: Vec::new(),
+            receive: ReceiveCounters::default(),
             cpu_time: Duration::ZERO,
             answered: Instant::now(),
             is_full: false,
@@ -181,6 +186,16 @@ impl Shard {
             );
         }
         collected.kernel_drops += drops_here;
+        let receive = answer.receive.since(self.receive);
+        self.receive = answer.receive;
+        if receive.rebuilds > 0 {
+            log::error!(
+                "shard {number}: the kernel lost completions, and with them up to a ring of \
+                 datagrams each of {} times",
+                receive.rebuilds
+            );
+        }
+        collected.receive += receive;
         if !answer.is_drained {
             log::error!("shard {number} stopped before it had read all that the kernel held");
         }

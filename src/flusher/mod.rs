@@ -159,6 +159,7 @@ impl Flusher {
             shards: collected.counts,
             kernel_drops: collected.kernel_drops,
             receive_queue_bytes: collected.receive_queue_bytes,
+            receive: collected.receive,
             busiest_shard: collected.busiest_shard,
             late: now.wall.saturating_sub(due.end),
             ..FlushCounts::default()

@@ -41,6 +41,26 @@ impl ReceiveCounters {
     }
 }
 
+impl ReceiveCounters {
+    /// What was counted after an earlier look.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        ReceiveCounters {
+            enters: self.enters - earlier.enters,
+            datagrams: self.datagrams - earlier.datagrams,
+            empty: self.empty - earlier.empty,
+            cut: self.cut - earlier.cut,
+            cut_bytes: self.cut_bytes - earlier.cut_bytes,
+            rearms: self.rearms - earlier.rearms,
+            out_of_buffers: self.out_of_buffers - earlier.out_of_buffers,
+            cq_overflows: self.cq_overflows - earlier.cq_overflows,
+            rebuilds: self.rebuilds - earlier.rebuilds,
+            socket_errors: self.socket_errors - earlier.socket_errors,
+            no_memory: self.no_memory - earlier.no_memory,
+        }
+    }
+}
+
 impl AddAssign for ReceiveCounters {
     fn add_assign(&mut self, other: Self) {
         // Taken apart by name, so that a new counter cannot be forgotten here.

@@ -105,16 +105,6 @@ impl Engine {
         self.settings.max_wait
     }
 
-    /// What was counted since the engine was opened.
-    pub fn counters(&self) -> ReceiveCounters {
-        let mut counters = self.earlier;
-        counters += match &self.receiver {
-            Receiver::Ring(receiver) => receiver.counters(),
-            Receiver::Mmsg(receiver) => receiver.counters(),
-        };
-        counters
-    }
-
     /// Goes on with recvmmsg on the sockets of a ring that failed.
     fn give_up_ring(&mut self, error: &io::Error, visitor: &mut impl Visit) -> io::Result<()> {
         let Receiver::Ring(ring) = &mut self.receiver else {
@@ -160,6 +150,15 @@ impl Receive for Engine {
             Receiver::Ring(receiver) => receiver.sockets(),
             Receiver::Mmsg(receiver) => receiver.sockets(),
         }
+    }
+
+    fn counters(&self) -> ReceiveCounters {
+        let mut counters = self.earlier;
+        counters += match &self.receiver {
+            Receiver::Ring(receiver) => receiver.counters(),
+            Receiver::Mmsg(receiver) => receiver.counters(),
+        };
+        counters
     }
 }
 

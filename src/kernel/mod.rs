@@ -89,4 +89,7 @@ pub trait Receive {
 
     /// The sockets that datagrams come from.
     fn sockets(&self) -> &[UdpSocket];
+
+    /// What was counted since it was opened.
+    fn counters(&self) -> ReceiveCounters;
 }

@@ -130,10 +130,6 @@ impl RingReceiver {
         }
     }
 
-    pub(super) fn counters(&self) -> ReceiveCounters {
-        self.ledger.counters
-    }
-
     /// Whether the kernel gathers batches for us.
     pub(super) fn has_min_wait(&self) -> bool {
         self.settings.allow_min_wait && self.ring.has_min_wait()
@@ -340,6 +336,10 @@ impl Receive for RingReceiver {
 
     fn sockets(&self) -> &[UdpSocket] {
         &self.sockets
+    }
+
+    fn counters(&self) -> ReceiveCounters {
+        self.ledger.counters
     }
 }
 

@@ -79,10 +79,6 @@ impl MmsgReceiver {
         })
     }
 
-    pub(super) fn counters(&self) -> ReceiveCounters {
-        self.counters
-    }
-
     /// Waits as the last turn suggests. Returns whether the waker's event was seen.
     fn wait(&mut self) -> io::Result<bool> {
         match self.next {
@@ -174,5 +170,9 @@ impl Receive for MmsgReceiver {
 
     fn sockets(&self) -> &[UdpSocket] {
         &self.sockets
+    }
+
+    fn counters(&self) -> ReceiveCounters {
+        self.counters
     }
 }
