@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
 
 use super::lines::LineCounts;
-use super::number::parse_number;
+use super::number::{parse_number, split_short_number};
 use crate::metric::{MetricType, Number, Refusal, SampleRate, Samples, Values};
 
 /// What lines are read into.
@@ -37,7 +37,44 @@ pub(super) fn read(line: &[u8], counts: &mut LineCounts, into: &mut impl Record)
         into.refuse(Refusal::NoValue, line);
         return;
     };
-    let (name, mut rest) = (&line[..colon], &line[colon + 1..]);
+    let (name, rest) = (&line[..colon], &line[colon + 1..]);
+    match read_plain(name, rest, into) {
+        Some(Ok(())) => {}
+        Some(Err(reason)) => into.refuse(reason, line),
+        None => read_links(line, name, rest, counts, into),
+    }
+}
+
+/// Reads a line of one value and nothing behind its type, as most are: `name:12.5|ms`. None for
+/// any other, which goes the long way; that would read this one alike, with twice the
+/// instructions.
+#[inline]
+fn read_plain(name: &[u8], text: &[u8], into: &mut impl Record) -> Option<Result<(), Refusal>> {
+    let (number, behind) = split_short_number(text)?;
+    let number = &[number];
+    let values = match behind {
+        b"|c" => Values::Counter(number),
+        b"|ms" => Values::Timer(number),
+        b"|g" => Values::Gauge(number),
+        _ => return None,
+    };
+    Some(into.record(&Samples {
+        name,
+        tags: b"",
+        rate: SampleRate::ALL,
+        values,
+    }))
+}
+
+/// Reads all links of a line.
+#[inline(never)]
+fn read_links(
+    line: &[u8],
+    name: &[u8],
+    mut rest: &[u8],
+    counts: &mut LineCounts,
+    into: &mut impl Record,
+) {
     loop {
         let (link, next) = Link::split(rest);
         if let Err(reason) = link.read(name, counts, into) {

@@ -2,66 +2,109 @@
 
 use crate::metric::Number;
 
-/// The largest power of ten that a double holds exactly.
-const EXACT_POWER_MAX: i32 = 22;
-
-const POWERS_OF_TEN: [f64; EXACT_POWER_MAX as usize + 1] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
-    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+/// Powers of ten that a double holds exactly.
+const POWERS_OF_TEN: [f64; EXACT_DIGITS_MAX + 1] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
 /// Reads `[+-] digits [. digits] [e[+-]digits]`, also `.5` and `5.`, and nothing else. None for
 /// any other text, for what overflows, and for what is not zero but too small for a normal double.
 #[inline]
 pub fn parse_number(text: &[u8]) -> Option<Number> {
-    let (signed, negative, unsigned) = match text {
-        [b'-', rest @ ..] => (true, true, rest),
-        [b'+', rest @ ..] => (true, false, rest),
-        _ => (false, false, text),
-    };
-    let mut mantissa = 0u64;
-    let mut digits = 0usize;
-    let mut at = 0;
-    while let Some(digit) = digit_at(unsigned, at) {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
-        at += 1;
-    }
-    digits += at;
-    let mut fraction = 0;
-    if unsigned.get(at) == Some(&b'.') {
-        at += 1;
-        let start = at;
-        while let Some(digit) = digit_at(unsigned, at) {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
-            at += 1;
-        }
-        fraction = at - start;
-        digits += fraction;
-    }
-    if digits == 0 {
+    let decimal = Decimal::at_start(text);
+    if decimal.digits == 0 {
         return None;
     }
-    // Up to 15 digits and 22 decimals both parts are exact doubles, and one division of exact
-    // doubles is rounded correctly (Clinger, "How to read floating point numbers accurately").
-    let value = if at == unsigned.len() && digits <= 15 {
-        let magnitude = mantissa as f64 / POWERS_OF_TEN[fraction];
-        if negative { -magnitude } else { magnitude }
-    } else {
-        parse_slowly(text, unsigned, at)?
-    };
-    Some(Number { value, signed })
+    match decimal.number() {
+        Some(number) if decimal.end == text.len() => Some(number),
+        _ => parse_slowly(text, &decimal),
+    }
 }
 
+/// Reads the short decimal number that a text begins with; what follows it is the rest. None for
+/// anything else, which may be a number all the same.
 #[inline]
-fn digit_at(text: &[u8], at: usize) -> Option<u64> {
-    let digit = text.get(at)?.wrapping_sub(b'0');
-    (digit < 10).then_some(u64::from(digit))
+pub(super) fn split_short_number(text: &[u8]) -> Option<(Number, &[u8])> {
+    let decimal = Decimal::at_start(text);
+    Some((decimal.number()?, &text[decimal.end..]))
 }
 
-/// Reads long numbers and those with an exponent; the digits before `at` are checked already.
+/// The digits that a text begins with, with a sign before and a point among them.
+struct Decimal {
+    signed: bool,
+    negative: bool,
+    /// All digits as one number, if they are not too many for that.
+    mantissa: u64,
+    digits: usize,
+    decimals: usize,
+    /// Where the text goes on.
+    end: usize,
+}
+
+/// So many digits make an exact double, and not less than the powers there are.
+const EXACT_DIGITS_MAX: usize = 15;
+
+impl Decimal {
+    #[inline]
+    fn at_start(text: &[u8]) -> Decimal {
+        let signed = matches!(text, [b'-' | b'+', ..]);
+        let start = usize::from(signed);
+        let mut decimal = Decimal {
+            signed,
+            negative: text.first() == Some(&b'-'),
+            mantissa: 0,
+            digits: 0,
+            decimals: 0,
+            end: start,
+        };
+        decimal.take_digits(text);
+        decimal.digits = decimal.end - start;
+        if text.get(decimal.end) == Some(&b'.') {
+            decimal.end += 1;
+            let point = decimal.end;
+            decimal.take_digits(text);
+            decimal.decimals = decimal.end - point;
+            decimal.digits += decimal.decimals;
+        }
+        decimal
+    }
+
+    #[inline]
+    fn take_digits(&mut self, text: &[u8]) {
+        while let Some(digit) = text.get(self.end).map(|byte| byte.wrapping_sub(b'0'))
+            && digit < 10
+        {
+            self.mantissa = self
+                .mantissa
+                .wrapping_mul(10)
+                .wrapping_add(u64::from(digit));
+            self.end += 1;
+        }
+    }
+
+    /// The number, if it can be had exactly. Up to 15 digits both parts are exact doubles, and
+    /// one division of exact doubles is rounded correctly (Clinger, "How to read floating point
+    /// numbers accurately").
+    #[inline]
+    fn number(&self) -> Option<Number> {
+        if self.digits == 0 || self.digits > EXACT_DIGITS_MAX {
+            return None;
+        }
+        let mut value = self.mantissa as f64;
+        if self.decimals > 0 {
+            value /= POWERS_OF_TEN[self.decimals];
+        }
+        Some(Number {
+            value: if self.negative { -value } else { value },
+            signed: self.signed,
+        })
+    }
+}
+
+/// Reads long numbers and those with an exponent; the digits before that are checked already.
 #[cold]
-fn parse_slowly(text: &[u8], unsigned: &[u8], at: usize) -> Option<f64> {
-    let (mantissa, exponent) = unsigned.split_at(at);
+fn parse_slowly(text: &[u8], decimal: &Decimal) -> Option<Number> {
+    let (mantissa, exponent) = text.split_at(decimal.end);
     match exponent {
         [] => {}
         [b'e' | b'E', b'+' | b'-', digits @ ..] | [b'e' | b'E', digits @ ..] => {
@@ -73,7 +116,10 @@ fn parse_slowly(text: &[u8], unsigned: &[u8], at: usize) -> Option<f64> {
     }
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     let is_zero = !mantissa.iter().any(|byte| (b'1'..=b'9').contains(byte));
-    (value.is_normal() || (is_zero && value == 0.0)).then_some(value)
+    (value.is_normal() || (is_zero && value == 0.0)).then_some(Number {
+        value,
+        signed: decimal.signed,
+    })
 }
 
 #[cfg(test)]
