@@ -4,7 +4,7 @@
 use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
 
-use super::lines::LineCounts;
+use super::counts::LineCounts;
 use super::number::{parse_number, split_short_number};
 use crate::metric::{MetricType, Number, Refusal, SampleRate, Samples, Values};
 

@@ -6,10 +6,12 @@
 
 #![forbid(unsafe_code)]
 
+mod counts;
 mod line;
 mod lines;
 mod number;
 
+pub use counts::LineCounts;
 pub use line::Record;
-pub use lines::{LineCounts, read};
+pub use lines::read;
 pub use number::parse_number;
