@@ -56,6 +56,16 @@ const DELIVERY_PATIENCE: Duration = Duration::from_secs(5);
 /// Refused lines that each shard keeps of an interval to be logged, if that is asked for.
 const REFUSED_LINES_LOGGED_MAX: usize = 8;
 
+/// From here on a panic in any thread ends the process. A thread that died alone would lose its
+/// share of the traffic in silence. Release builds abort by themselves; this is for all others.
+pub fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
+}
+
 /// Runs until SIGTERM or SIGINT; returns when everything received is flushed and delivered, or
 /// the time for it is over.
 ///

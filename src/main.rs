@@ -3,14 +3,14 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
-use std::process::{ExitCode, abort};
+use std::process::ExitCode;
 
 use ringstat::cli::{self, Command};
 use ringstat::config::Config;
 use ringstat::daemon;
 
 fn main() -> ExitCode {
-    abort_on_panic();
+    daemon::abort_on_panic();
     let config = match cli::parse(std::env::args_os()) {
         Ok(Command::Run(config)) => config,
         Ok(Command::Check(config)) => return print(&config.to_toml()),
@@ -31,16 +31,6 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// A thread that died would lose its share of the traffic in silence, so the process dies; also
-/// where a build does not abort on panics by itself.
-fn abort_on_panic() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
-        abort();
-    }));
 }
 
 fn print(text: &str) -> ExitCode {
