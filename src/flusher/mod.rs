@@ -62,7 +62,9 @@ pub struct FlusherSettings {
     pub state_file: Option<StateFile>,
 }
 
-/// How long a flush waits for a shard; answers take microseconds.
+/// How long a flush waits for a shard: half an interval, within these bounds. An answer takes as
+/// long as a batch may gather, so milliseconds.
+const SHARD_PATIENCE_MIN: Duration = Duration::from_millis(100);
 const SHARD_PATIENCE_MAX: Duration = Duration::from_secs(2);
 
 /// A sink and the format that it takes.
@@ -153,7 +155,7 @@ impl Flusher {
 
     fn flush(&mut self, due: Due, now: Moment, stopping: bool) {
         let began = Instant::now();
-        let patience = (self.settings.interval / 2).min(SHARD_PATIENCE_MAX);
+        let patience = (self.settings.interval / 2).clamp(SHARD_PATIENCE_MIN, SHARD_PATIENCE_MAX);
         let collected = self.collector.collect(stopping, patience);
         let mut counts = FlushCounts {
             shards: collected.counts,

@@ -14,7 +14,7 @@ use crate::sink::backlog::Order;
 use crate::sink::{Queue, SinkAddress};
 use crate::snapshot::Idle;
 
-const INTERVAL: Duration = Duration::from_millis(100);
+const INTERVAL: Duration = Duration::from_millis(200);
 
 /// A flusher at work, and a shard's thread that the test plays.
 struct Rig {

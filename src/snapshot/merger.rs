@@ -88,8 +88,13 @@ struct MergerLimits {
     seat_flushes: u32,
 }
 
-/// The most series that a shard is told of as silent.
+/// The most series that a shard is told of as silent. It looks at each of them at a flush, so this
+/// bounds a pause of reception.
 const SILENT_MAX: usize = 262_144;
+
+/// The most series that a shard is told to forget at a time; the others have to wait for the next
+/// flush, for the same reason.
+const FORGET_MAX: usize = 65_536;
 
 /// How long a shard remembers a silent name where its series is reported for ever or not at all.
 const SEAT_TIME_S: u64 = 300;
@@ -345,7 +350,7 @@ impl Merger {
                 let Some(seat) = seat else { continue };
                 let flushes = self.now - seat.spoke_at;
                 let id = SlotId { metric_type, slot };
-                if flushes > self.limits.seat_flushes {
+                if flushes > self.limits.seat_flushes && silence.forget.len() < FORGET_MAX {
                     silence.forget.push(id);
                 } else if flushes > 0 && is_full {
                     silent.push((flushes, id));
