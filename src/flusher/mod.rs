@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::format::Encoding;
 use crate::kernel::Waker;
-use crate::metric::{Interval, Limits};
+use crate::metric::{Interval, Limits, Refusal, Refusals};
 use crate::naming::{FlushTime, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{SinkHandle, Slot};
@@ -200,7 +200,8 @@ impl Flusher {
             let mut out = self.outputs.without_screen();
             telemetry.write(counts, sinks, end_unix_s, &mut out);
         }
-        let written = self.outputs.take(end_unix_s);
+        let note = refused_note(&counts.shards.refusals);
+        let written = self.outputs.take(end_unix_s, &note);
         for outlet in &self.outlets {
             let formatted = written.of(outlet.encoding);
             outlet.sink.push(Slot {
@@ -221,6 +222,22 @@ fn moment(start: Instant) -> Moment {
         // A clock that shows a time before 1970 is as good as one that shows 1970.
         wall: wall.unwrap_or_default(),
         steady: start.elapsed(),
+    }
+}
+
+/// What a person should know who misses something: how much was refused and why; empty if nothing
+/// was.
+fn refused_note(refusals: &Refusals) -> String {
+    let reasons = Refusal::ALL.into_iter().filter_map(|reason| {
+        let count = refusals.of(reason);
+        (count > 0).then(|| format!("{} {count}", reason.word()))
+    });
+    match refusals.total() {
+        0 => String::new(),
+        total => {
+            let reasons = reasons.collect::<Vec<_>>().join(", ");
+            format!("{total} refused ({reasons}); -v logs some of them")
+        }
     }
 }
 

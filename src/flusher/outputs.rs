@@ -59,15 +59,15 @@ impl Outputs {
         std::mem::take(&mut self.not_finite)
     }
 
-    /// What was written since the last call.
-    pub(super) fn take(&mut self, end_unix_s: u64) -> Written {
+    /// What was written since the last call. The note is for people.
+    pub(super) fn take(&mut self, end_unix_s: u64, note: &str) -> Written {
         Written {
             lines: self.lines.as_mut().map(Lines::take).unwrap_or_default(),
             pickles: self.pickles.as_mut().map(Pickles::take).unwrap_or_default(),
             screen: self
                 .screen
                 .as_mut()
-                .map(|screen| screen.take(end_unix_s))
+                .map(|screen| screen.take(end_unix_s, note))
                 .unwrap_or_default(),
         }
     }

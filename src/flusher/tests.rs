@@ -142,3 +142,16 @@ fn a_stop_while_an_answer_is_due_loses_neither_interval() {
     rig.answer();
     assert_eq!(rig.finish(), 5.0, "both intervals, once");
 }
+
+#[test]
+fn a_person_is_told_what_was_refused_and_why() {
+    let mut refusals = Refusals::default();
+    assert_eq!(refused_note(&refusals), "");
+    for reason in [Refusal::BadType, Refusal::NoValue, Refusal::BadType] {
+        refusals.count(reason);
+    }
+    assert_eq!(
+        refused_note(&refusals),
+        "3 refused (no_value 1, bad_type 2); -v logs some of them"
+    );
+}

@@ -17,8 +17,8 @@ pub struct Screen {
 
 impl Screen {
     /// The table of what was given since the last call, for a flush at a time in seconds since
-    /// 1970.
-    pub fn take(&mut self, end_unix_s: u64) -> Formatted {
+    /// 1970. A note, if there is one, stands in the heading.
+    pub fn take(&mut self, end_unix_s: u64, note: &str) -> Formatted {
         let mut rows = std::mem::take(&mut self.rows);
         rows.sort();
         let seconds = end_unix_s % 86_400;
@@ -28,11 +28,14 @@ impl Screen {
             seconds / 60 % 60,
             seconds % 60
         );
-        let mut text = match rows.len() {
-            0 => format!("{clock}  nothing received\n"),
-            1 => format!("{clock}  1 point\n"),
-            count => format!("{clock}  {count} points\n"),
+        let heading = match (rows.len(), note) {
+            (0, "") => "nothing received".to_owned(),
+            (0, note) => note.to_owned(),
+            (1, "") => "1 point".to_owned(),
+            (count, "") => format!("{count} points"),
+            (count, note) => format!("{count} points; {note}"),
         };
+        let mut text = format!("{clock}  {heading}\n");
         let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
         let path_width = longest(&mut rows.iter().map(|row| row.0.len())).min(PATH_WIDTH_MAX);
         let value_width = longest(&mut rows.iter().map(|row| row.1.len()));
@@ -97,9 +100,13 @@ mod tests {
         let text =
             |formatted: Formatted| String::from_utf8_lossy(&formatted.chunks[0]).into_owned();
         assert_eq!(
-            text(screen.take(86_400 + 3_723)),
+            text(screen.take(86_400 + 3_723, "")),
             "01:02:03 UTC  2 points\n  stats.a.long.name.x     3\n  stats.b.x            12.5\n"
         );
-        assert_eq!(text(screen.take(0)), "00:00:00 UTC  nothing received\n");
+        assert_eq!(text(screen.take(0, "")), "00:00:00 UTC  nothing received\n");
+        assert_eq!(
+            text(screen.take(0, "3 refused")),
+            "00:00:00 UTC  3 refused\n"
+        );
     }
 }
