@@ -129,7 +129,7 @@ impl Flusher {
             let now = moment(self.start);
             let due = self.schedule.catch_up(due, now);
             self.flush(due, now, stopping);
-            self.schedule.done(due, moment(self.start));
+            self.schedule.done(due, now);
             if stopping {
                 return;
             }
