@@ -74,6 +74,9 @@ pub struct Merger {
     seats: Vec<[Seats; MetricType::ALL.len()]>,
     counters: Vec<Counter>,
     gauges: Vec<Gauge>,
+    /// The gauges of the shard that is being added: its intervals follow each other, and only
+    /// what they come to is merged with other shards.
+    shard_gauges: Vec<Gauge>,
     timers: MergedTimers,
     sets: Vec<Set>,
     key_values: Vec<(u32, f64, Option<u64>)>,
@@ -125,6 +128,7 @@ impl Merger {
                 .collect(),
             counters: Vec::new(),
             gauges: Vec::new(),
+            shard_gauges: Vec::new(),
             timers: MergedTimers::default(),
             sets: Vec::new(),
             key_values: Vec::new(),
@@ -133,7 +137,7 @@ impl Merger {
     }
 
     /// Merges the intervals of one flush, each with the number of its shard; several of one shard
-    /// in their order.
+    /// in their order, one behind the other.
     pub fn merge(&mut self, intervals: &[(usize, Interval)]) {
         self.now += 1;
         self.counts = MergerCounts::default();
@@ -142,7 +146,7 @@ impl Merger {
         self.gauges.clear();
         self.sets.clear();
         let mut logs = Vec::new();
-        for (shard, interval) in intervals {
+        for (index, (shard, interval)) in intervals.iter().enumerate() {
             self.unseat(*shard, &interval.forgotten);
             self.seat(*shard, interval);
             self.make_aggregates();
@@ -155,6 +159,10 @@ impl Merger {
                     .map(|seat| Some(seat.as_ref()?.merged))
                     .collect(),
             });
+            let next = intervals.get(index + 1);
+            if next.is_none_or(|(next, _)| next != shard) {
+                self.merge_gauges();
+            }
         }
         self.make_aggregates();
         let timers = &self.directories[MetricType::Timer as usize];
@@ -162,13 +170,23 @@ impl Merger {
         self.counts.timers_folded = self.timers.sketch_count() as u64;
     }
 
+    /// Ends the turn of a shard: merges what its gauges came to.
+    fn merge_gauges(&mut self) {
+        for (gauge, of_shard) in self.gauges.iter_mut().zip(&mut self.shard_gauges) {
+            if of_shard.is_touched() {
+                gauge.merge(&std::mem::take(of_shard));
+            }
+        }
+    }
+
     /// Gives every merged series an aggregate.
     fn make_aggregates(&mut self) {
         let slot_count = |metric_type| self.directories[metric_type as usize].slot_count();
         self.counters
             .resize_with(slot_count(MetricType::Counter), Counter::default);
-        self.gauges
-            .resize_with(slot_count(MetricType::Gauge), Gauge::default);
+        for gauges in [&mut self.gauges, &mut self.shard_gauges] {
+            gauges.resize_with(slot_count(MetricType::Gauge), Gauge::default);
+        }
         self.sets
             .resize_with(slot_count(MetricType::Set), Set::default);
     }
@@ -227,7 +245,7 @@ impl Merger {
         });
         walk(MetricType::Gauge, &mut |slot, merged| {
             touched(interval.gauges.get(slot))
-                .map(|gauge| self.gauges[merged].merge(gauge))
+                .map(|gauge| self.shard_gauges[merged].follow(gauge))
                 .is_some()
         });
         walk(MetricType::Set, &mut |slot, merged| {

@@ -177,6 +177,21 @@ fn late_intervals_of_one_shard_are_merged_in_their_order() {
     assert_eq!(reported, ["a 1", "b 1"]);
 }
 
+// A late shard brings two intervals to one flush: the move of the first was added to the set of
+// the second, as if another shard had seen it.
+#[test]
+fn a_late_move_of_a_gauge_is_void_after_a_set_of_the_same_shard() {
+    let mut rig = Rig::new(2, 9, flushes(9));
+    assert!(rig.record(0, "g", Values::Gauge(&[number(-5.0)])));
+    let first = rig.tables[0].hand_over(Interval::default());
+    assert!(rig.record(0, "g", Values::Gauge(&[number(100.0)])));
+    let second = rig.tables[0].hand_over(Interval::default());
+    assert!(rig.record(1, "g", Values::Gauge(&[number(-1.0)])));
+    let of_another = rig.tables[1].hand_over(Interval::default());
+    let reported = rig.merge(&[(0, first), (0, second), (1, of_another)]);
+    assert_eq!(reported, ["g 99"]);
+}
+
 #[test]
 fn a_quiet_shard_does_not_keep_a_series_of_another_from_speaking() {
     let mut rig = Rig::new(2, 9, flushes(1));
