@@ -49,8 +49,6 @@ pub struct Interval {
     pub timers: Timers,
     /// Sets by slot.
     pub sets: Column<Set>,
-    /// Sets that turned into estimates.
-    pub sets_estimated: u64,
     /// Key-values in order of arrival.
     pub key_values: KeyValues,
 }
@@ -64,7 +62,6 @@ impl Interval {
         self.gauges.reset();
         self.timers.reset();
         self.sets.reset();
-        self.sets_estimated = 0;
         self.key_values.reset();
     }
 
@@ -196,9 +193,7 @@ impl Table {
             }
             Values::Set(member) => {
                 let set = interval.sets.open(slot);
-                if set.record(member, &self.set_hash, self.limits.max_set_values) {
-                    interval.sets_estimated += 1;
-                }
+                set.record(member, &self.set_hash, self.limits.max_set_values);
             }
             Values::KeyValue {
                 values,

@@ -168,6 +168,8 @@ impl Merger {
         let timers = &self.directories[MetricType::Timer as usize];
         self.timers.fill(timers.slot_count(), &logs);
         self.counts.timers_folded = self.timers.sketch_count() as u64;
+        let estimated = self.sets.iter().filter(|set| set.is_estimated());
+        self.counts.sets_estimated = estimated.count() as u64;
     }
 
     /// Ends the turn of a shard: merges what its gauges came to.
@@ -266,7 +268,6 @@ impl Merger {
                 Some((seat.merged, sample.value, sample.time_unix_s))
             }));
         self.counts.timer_values_coarse += interval.timers.coarse_count;
-        self.counts.sets_estimated += interval.sets_estimated;
     }
 
     /// Hands over the summary of every series that spoke or is still reported, type by type, and

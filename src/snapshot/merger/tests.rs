@@ -91,6 +91,28 @@ impl Rig {
     }
 }
 
+/// A set of so many members in a shard, beginning with member `from`.
+fn fill_set(rig: &mut Rig, shard: usize, from: usize, count: usize) {
+    for member in from..from + count {
+        assert!(rig.record(shard, "s", Values::Set(member.to_string().as_bytes())));
+    }
+}
+
+// What each shard had was within the limit, so no shard counted it.
+#[test]
+fn a_set_that_only_all_shards_together_cannot_keep_is_counted_as_an_estimate() {
+    let limit = Limits::default().max_set_values;
+    let mut rig = Rig::new(2, 9, Idle::Quiet);
+    fill_set(&mut rig, 0, 0, limit);
+    fill_set(&mut rig, 1, 1, limit - 1);
+    assert_eq!(rig.flush(), [format!("s {limit}")]);
+    assert_eq!(rig.merger.counts().sets_estimated, 0);
+    fill_set(&mut rig, 0, 0, limit);
+    fill_set(&mut rig, 1, 1, limit);
+    rig.flush();
+    assert_eq!(rig.merger.counts().sets_estimated, 1);
+}
+
 fn number(value: f64) -> Number {
     Number {
         value,
