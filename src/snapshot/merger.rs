@@ -4,7 +4,9 @@
 //! merged series it belongs to, so that merging walks over arrays and hashes only names that are
 //! new to the shard.
 
-use super::directory::Directory;
+use std::cmp::Reverse;
+
+use super::directory::{Directory, Entry};
 use super::distribution::Distribution;
 use super::idle::IdleRules;
 use super::timers::{MergedTimers, ShardLog};
@@ -67,7 +69,7 @@ pub struct Merger {
     rules: IdleRules,
     limits: MergerLimits,
     weighted_timers: bool,
-    /// Flushes so far; the first is 1.
+    /// Flushes so far, modulo 2^32; the first is 1.
     now: u32,
     directories: [Directory; MetricType::ALL.len()],
     /// By shard and type.
@@ -139,7 +141,8 @@ impl Merger {
     /// Merges the intervals of one flush, each with the number of its shard; several of one shard
     /// in their order, one behind the other.
     pub fn merge(&mut self, intervals: &[(usize, Interval)]) {
-        self.now += 1;
+        // An interval of a millisecond makes it wrap around within weeks; differences stay right.
+        self.now = self.now.wrapping_add(1);
         self.counts = MergerCounts::default();
         self.key_values.clear();
         self.counters.clear();
@@ -278,7 +281,7 @@ impl Merger {
             let mut expired = Vec::new();
             for (slot, entry) in self.directories[metric_type as usize].iter_mut() {
                 let at = slot as usize;
-                let silent_flushes = self.now - entry.spoke_at;
+                let silent_flushes = self.now.wrapping_sub(entry.spoke_at);
                 if silent_flushes > patience {
                     if !self.rules.keeps_quiet_level(metric_type) {
                         entry.drop_level();
@@ -344,9 +347,10 @@ impl Merger {
         let mut candidates: Vec<(u32, usize, u32)> = Vec::new();
         for (kind, directory) in self.directories.iter().enumerate() {
             let idle = directory.iter().filter(|(_, entry)| entry.references == 0);
-            candidates.extend(idle.map(|(slot, entry)| (entry.spoke_at, kind, slot)));
+            let silent_flushes = |entry: &Entry| self.now.wrapping_sub(entry.spoke_at);
+            candidates.extend(idle.map(|(slot, entry)| (silent_flushes(entry), kind, slot)));
         }
-        candidates.sort_unstable();
+        candidates.sort_unstable_by_key(|&(silent_flushes, ..)| Reverse(silent_flushes));
         candidates.truncate(excess);
         self.counts.expired += candidates.len() as u64;
         for (_, kind, slot) in candidates {
@@ -362,7 +366,7 @@ impl Merger {
             let seats = &self.seats[shard][metric_type as usize];
             for (slot, seat) in (0u32..).zip(seats) {
                 let Some(seat) = seat else { continue };
-                let flushes = self.now - seat.spoke_at;
+                let flushes = self.now.wrapping_sub(seat.spoke_at);
                 let id = SlotId { metric_type, slot };
                 if flushes > self.limits.seat_flushes {
                     silence.forget.push(id);

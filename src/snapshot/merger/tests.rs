@@ -113,6 +113,20 @@ fn a_set_that_only_all_shards_together_cannot_keep_is_counted_as_an_estimate() {
     assert_eq!(rig.merger.counts().sets_estimated, 1);
 }
 
+// Flushes are counted in 32 bits, which 50 days of the shortest interval use up.
+#[test]
+fn flushes_may_go_on_when_their_number_wraps_around() {
+    let mut rig = Rig::new(1, 9, flushes(2));
+    rig.merger.now = u32::MAX - 2;
+    assert!(rig.count(0, "a"));
+    assert_eq!(rig.flush(), ["a 1"]);
+    assert_eq!(rig.flush(), ["a 0"]);
+    assert_eq!(rig.flush(), ["a 0"]);
+    assert_eq!(rig.flush(), [""; 0]);
+    rig.flush();
+    assert_eq!(rig.merger.counts().expired, 1);
+}
+
 fn number(value: f64) -> Number {
     Number {
         value,
