@@ -48,6 +48,8 @@ pub struct FlusherSettings {
     pub interval: Duration,
     /// Whether flushes fall on wall-clock multiples of the interval.
     pub align: bool,
+    /// How long a shard may wait for a batch.
+    pub max_wait: Duration,
     /// The dialect of the output.
     pub naming: Naming,
     /// What outlives an interval.
@@ -62,8 +64,19 @@ pub struct FlusherSettings {
     pub state_file: Option<StateFile>,
 }
 
-/// How long a flush waits for a shard; answers take microseconds.
+/// The most that a flush waits for a shard to answer, beyond the wait for a batch.
 const SHARD_PATIENCE_MAX: Duration = Duration::from_secs(2);
+
+/// No receive buffer is large enough to make a shard wait longer for a batch.
+const BATCH_WAIT_MAX: Duration = Duration::from_secs(1);
+
+impl FlusherSettings {
+    /// How long a flush waits for a shard. An answer takes microseconds, but a shard may be in the
+    /// wait for a batch, which io_uring does not end early.
+    fn shard_patience(&self) -> Duration {
+        (self.interval / 2).min(SHARD_PATIENCE_MAX) + self.max_wait.min(BATCH_WAIT_MAX)
+    }
+}
 
 /// A sink and the format that it takes.
 #[derive(Clone, Debug)]
@@ -153,7 +166,7 @@ impl Flusher {
 
     fn flush(&mut self, due: Due, now: Moment, stopping: bool) {
         let began = Instant::now();
-        let patience = (self.settings.interval / 2).min(SHARD_PATIENCE_MAX);
+        let patience = self.settings.shard_patience();
         let collected = self.collector.collect(stopping, patience);
         let mut counts = FlushCounts {
             shards: collected.counts,
