@@ -282,7 +282,9 @@ impl Merger {
             for (slot, entry) in self.directories[metric_type as usize].iter_mut() {
                 let at = slot as usize;
                 let silent_flushes = self.now.wrapping_sub(entry.spoke_at);
-                if silent_flushes > patience {
+                // A gauge whose first sum overflowed has no level to repeat.
+                let is_blank = metric_type == MetricType::Gauge && entry.level.is_nan();
+                if silent_flushes > patience || (silent_flushes > 0 && is_blank) {
                     if !self.rules.keeps_quiet_level(metric_type) {
                         entry.drop_level();
                         if entry.references == 0 {

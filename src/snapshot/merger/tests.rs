@@ -295,6 +295,18 @@ fn a_level_that_overflows_is_not_kept() {
     assert_eq!(rig.merger.levels().next(), Some((&b"g"[..], -1e308)));
 }
 
+// It was reported as NaN in every flush from then on, and counted each time.
+#[test]
+fn a_gauge_that_overflowed_before_it_had_a_level_is_reported_once() {
+    let mut rig = Rig::new(1, 9, Idle::Never);
+    assert!(rig.record(0, "g", Values::Gauge(&[number(-1e308), number(-1e308)])));
+    assert_eq!(rig.flush(), ["g -inf"]);
+    assert_eq!(rig.flush(), [""; 0]);
+    assert!(rig.record(0, "g", Values::Gauge(&[number(3.0)])));
+    assert_eq!(rig.flush(), ["g 3"]);
+    assert_eq!(rig.flush(), ["g 3"]);
+}
+
 #[test]
 fn key_values_are_reported_one_by_one_in_order_and_never_again() {
     let mut rig = Rig::new(1, 9, flushes(9));
