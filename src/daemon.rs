@@ -236,6 +236,7 @@ fn flusher_settings(config: &Config, state_file: Option<PathBuf>) -> FlusherSett
     FlusherSettings {
         interval: config.flush_interval,
         align: config.align,
+        max_wait: config.max_wait,
         naming: Naming::new(config.naming, &config.percents, &config.prefix),
         idle_rules: config.naming.idle_rules(
             config.flush_interval,

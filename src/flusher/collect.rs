@@ -118,7 +118,11 @@ impl Collector {
             }
         }
         for (number, shard) in self.shards.iter_mut().enumerate() {
-            if shard.awaited_count > 0 {
+            if shard.awaited_count > 0 && is_last {
+                log::error!(
+                    "shard {number} did not end within {patience:?}; its last interval is lost"
+                );
+            } else if shard.awaited_count > 0 {
                 log::warn!(
                     "shard {number} did not answer within {patience:?}; \
                      its interval comes with the next flush"

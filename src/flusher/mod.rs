@@ -48,6 +48,8 @@ pub struct FlusherSettings {
     pub interval: Duration,
     /// Whether flushes fall on wall-clock multiples of the interval.
     pub align: bool,
+    /// How long a shard may wait for a batch.
+    pub max_wait: Duration,
     /// The dialect of the output.
     pub naming: Naming,
     /// What outlives an interval.
@@ -62,10 +64,21 @@ pub struct FlusherSettings {
     pub state_file: Option<StateFile>,
 }
 
-/// How long a flush waits for a shard: half an interval, within these bounds. An answer takes as
-/// long as a batch may gather, so milliseconds.
+/// A flush waits for a shard for half an interval, within these bounds, beyond the wait for a batch.
 const SHARD_PATIENCE_MIN: Duration = Duration::from_millis(100);
 const SHARD_PATIENCE_MAX: Duration = Duration::from_secs(2);
+
+/// No receive buffer is large enough to make a shard wait longer for a batch.
+const BATCH_WAIT_MAX: Duration = Duration::from_secs(1);
+
+impl FlusherSettings {
+    /// How long a flush waits for a shard. An answer takes microseconds, but a shard may be in the
+    /// wait for a batch, which io_uring does not end early.
+    fn shard_patience(&self) -> Duration {
+        let patience = (self.interval / 2).clamp(SHARD_PATIENCE_MIN, SHARD_PATIENCE_MAX);
+        patience + self.max_wait.min(BATCH_WAIT_MAX)
+    }
+}
 
 /// A sink and the format that it takes.
 #[derive(Clone, Debug)]
@@ -131,7 +144,7 @@ impl Flusher {
             let now = moment(self.start);
             let due = self.schedule.catch_up(due, now);
             self.flush(due, now, stopping);
-            self.schedule.done(due, moment(self.start));
+            self.schedule.done(due, now);
             if stopping {
                 return;
             }
@@ -155,7 +168,7 @@ impl Flusher {
 
     fn flush(&mut self, due: Due, now: Moment, stopping: bool) {
         let began = Instant::now();
-        let patience = (self.settings.interval / 2).clamp(SHARD_PATIENCE_MIN, SHARD_PATIENCE_MAX);
+        let patience = self.settings.shard_patience();
         let collected = self.collector.collect(stopping, patience);
         let mut counts = FlushCounts {
             shards: collected.counts,

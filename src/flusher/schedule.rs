@@ -52,32 +52,34 @@ impl Schedule {
     pub(super) fn next(&self, now: Moment) -> Due {
         let from = now.wall.saturating_sub(self.phase);
         let mut end = from - modulo(from, self.interval) + self.interval + self.phase;
-        let Some(last) = self.last else {
-            let length = end.saturating_sub(self.start.wall);
-            return Due { end, length };
-        };
         // A clock that runs a little slow, or was set back a little, must not give one slot
         // twice; one that was set back by more than an interval is followed.
-        if end <= last.wall && last.wall - end < self.interval {
+        if let Some(last) = self.last
+            && end <= last.wall
+            && last.wall - end < self.interval
+        {
             end = last.wall + self.interval;
         }
         Due {
             end,
-            length: self.length_until(end, last, now),
+            length: self.length_until(end, now),
         }
     }
 
     /// The scheduled time between the last slot's end and this one: by the wall clock, unless that
-    /// was set meanwhile.
-    fn length_until(&self, end: Duration, last: Moment, now: Moment) -> Duration {
+    /// was set meanwhile; then what the steady clock says of the time that is collected.
+    fn length_until(&self, end: Duration, now: Moment) -> Duration {
+        let last = self.last.unwrap_or(self.start);
+        let (left, late) = (end.saturating_sub(now.wall), now.wall.saturating_sub(end));
         let by_wall = end.saturating_sub(last.wall);
-        let left = end.saturating_sub(now.wall);
-        let by_steady = now.steady.saturating_sub(last.steady) + left;
-        if by_wall.abs_diff(by_steady) < self.interval / 2 {
-            return by_wall;
+        let collected = now.steady.saturating_sub(last.steady) + left;
+        let by_steady = collected.saturating_sub(late);
+        let agree = by_wall.abs_diff(by_steady) < self.interval / 2;
+        if agree && !by_wall.is_zero() {
+            by_wall
+        } else {
+            collected
         }
-        let slots = (by_steady.as_secs_f64() / self.interval.as_secs_f64()).round();
-        self.interval.mul_f64(slots.max(1.0))
     }
 
     /// What to flush if it is this late: a slot that ended meanwhile takes the place of one that
@@ -87,17 +89,22 @@ impl Schedule {
         if late < self.interval {
             return due;
         }
-        let missed = late - modulo(late, self.interval);
+        let end = due.end + (late - modulo(late, self.interval));
         Due {
-            end: due.end + missed,
-            length: due.length + missed,
+            end,
+            length: self.length_until(end, now),
         }
     }
 
-    /// A slot was flushed.
+    /// A slot is flushed, at a moment that it was caught up with.
     pub(super) fn done(&mut self, due: Due, now: Moment) {
         let late = now.wall.saturating_sub(due.end);
         let early = due.end.saturating_sub(now.wall);
+        // So early is only who waited while the clock was set back.
+        let early = match early < self.interval {
+            true => early,
+            false => Duration::ZERO,
+        };
         self.last = Some(Moment {
             wall: due.end,
             steady: (now.steady + early).saturating_sub(late),
@@ -169,11 +176,32 @@ mod tests {
         let mut schedule = Schedule::new(TEN, true, at(1_000_000, 0));
         schedule.done(due(1_010_000, 10_000), at(1_010_000, 10_000));
         // Back by an hour's worth: the new time is followed, the length is that of the steady clock.
-        assert_eq!(schedule.next(at(500_000, 10_001)), due(510_000, 10_000));
+        assert_eq!(schedule.next(at(500_000, 10_001)), due(510_000, 10_001));
         // Back by three seconds: the slot after the last one, a little longer.
         let back = schedule.next(at(1_007_000, 10_001));
         assert_eq!(back.end, Duration::from_millis(1_020_000));
         // Forward by an hour.
-        assert_eq!(schedule.next(at(4_610_000, 10_001)).length, TEN);
+        assert_eq!(schedule.next(at(4_610_000, 10_001)), due(4_620_000, 10_001));
+    }
+
+    // The wait for the end of a slot is where a clock is set: the length of that slot came out
+    // as an hour, or that of the next one as nothing.
+    #[test]
+    fn a_clock_that_is_set_during_a_wait_does_not_falsify_rates() {
+        let mut schedule = Schedule::new(TEN, true, at(1_000_000, 0));
+        schedule.done(due(1_010_000, 10_000), at(1_010_000, 10_000));
+        let waited_for = schedule.next(at(1_010_000, 10_000));
+        assert_eq!(waited_for, due(1_020_000, 10_000));
+        // Forward by an hour and three seconds.
+        let forward = at(4_623_000, 20_000);
+        assert_eq!(
+            schedule.catch_up(waited_for, forward),
+            due(4_620_000, 10_000)
+        );
+        // Back by some minutes, and three seconds are left until the next multiple.
+        let back = at(507_000, 20_000);
+        assert_eq!(schedule.catch_up(waited_for, back), waited_for);
+        schedule.done(waited_for, back);
+        assert_eq!(schedule.next(back), due(510_000, 3_000));
     }
 }

@@ -16,6 +16,33 @@ use crate::snapshot::Idle;
 
 const INTERVAL: Duration = Duration::from_millis(200);
 
+fn settings() -> FlusherSettings {
+    FlusherSettings {
+        interval: INTERVAL,
+        align: false,
+        max_wait: Duration::ZERO,
+        naming: Naming::new(Dialect::Etsy, &[90.0], ""),
+        idle_rules: Dialect::Etsy.idle_rules(INTERVAL, Idle::Quiet, Idle::Quiet),
+        limits: Limits::default(),
+        weighted_timers: false,
+        own_prefix: None,
+        state_file: None,
+    }
+}
+
+// With max_wait at the flush interval, as it may be, no shard ever answered in time.
+#[test]
+fn a_shard_that_waits_for_a_batch_is_not_late() {
+    let mut settings = settings();
+    for interval in [1, 10, 1_000, 86_400_000].map(Duration::from_millis) {
+        (settings.interval, settings.max_wait) = (interval, interval);
+        // The longest wait in front of a gibibyte of receive buffer, the most that may be set.
+        let wait = crate::kernel::bounded_wait(2 << 30, interval);
+        assert!(settings.shard_patience() > wait, "{interval:?}");
+        assert!(settings.shard_patience() <= Duration::from_secs(3));
+    }
+}
+
 /// A flusher at work, and a shard's thread that the test plays.
 struct Rig {
     shard: Shard,
@@ -31,16 +58,7 @@ impl Rig {
         let (commands, for_shard) = channel();
         let queue = Arc::new(Queue::new("test".to_owned(), Order::Arrival, 1 << 20));
         let sink = SinkHandle::new(SinkAddress::console(), "test".to_owned(), queue.clone());
-        let settings = FlusherSettings {
-            interval: INTERVAL,
-            align: false,
-            naming: Naming::new(Dialect::Etsy, &[90.0], ""),
-            idle_rules: Dialect::Etsy.idle_rules(INTERVAL, Idle::Quiet, Idle::Quiet),
-            limits: Limits::default(),
-            weighted_timers: false,
-            own_prefix: None,
-            state_file: None,
-        };
+        let settings = settings();
         let link = ShardLink {
             commands,
             waker: Waker::new().expect("an eventfd"),

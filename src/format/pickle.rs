@@ -7,7 +7,7 @@ use super::{CHUNK_BYTES, Formatted, push_path};
 use crate::naming::{Point, Points};
 
 /// Points in one message: carbon refuses messages of more than a mebibyte, and a path has at most
-/// some 1.2 kB.
+/// some 1.6 kB, of which a name may take 1,024 bytes and a prefix 512.
 const MESSAGE_POINTS: usize = 500;
 
 /// Writes points as pickles.

@@ -42,8 +42,8 @@ pub(super) fn drain(
         loop {
             match messages.take(socket, 1024, &mut batch, counters, visitor)? {
                 End::Empty => break,
-                End::Short => failures = 0,
-                End::Limit => {
+                // What fills the queue as fast as it is read may be short each time.
+                End::Short | End::Limit => {
                     failures = 0;
                     let taken = batch.datagrams - taken_before;
                     if taken >= queued_max && Instant::now() >= deadline {

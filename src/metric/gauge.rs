@@ -35,6 +35,17 @@ impl Gauge {
         self.updates = self.updates.saturating_add(1);
     }
 
+    /// Adds what the same shard recorded later.
+    pub fn follow(&mut self, later: &Gauge) {
+        let updates = self.updates.saturating_add(later.updates);
+        match (self.set, later.set) {
+            (_, Some(_)) => *self = *later,
+            (Some(_), None) => self.after += later.loose,
+            (None, None) => self.loose += later.loose,
+        }
+        self.updates = updates;
+    }
+
     /// Adds what another shard recorded. The newest set wins with the moves that followed it; of
     /// two at one time the larger value, and of equal values the larger moves, so that the order
     /// of merging does not show.
@@ -103,6 +114,28 @@ mod tests {
         backward.merge(&old);
         assert_eq!(forward.level(0.0), 2.5);
         assert_eq!(backward.level(0.0), 2.5);
+    }
+
+    #[test]
+    fn two_intervals_of_one_shard_come_to_the_same_as_one() {
+        let updates: [fn(&mut Gauge); 4] = [
+            |gauge| gauge.move_by(5.0),
+            |gauge| gauge.set(100.0, 1),
+            |gauge| gauge.move_by(-3.0),
+            |gauge| gauge.set(40.0, 2),
+        ];
+        for count in 0..=updates.len() {
+            for cut in 0..=count {
+                let mut parts = <[Gauge; 3]>::default();
+                for (index, update) in updates[..count].iter().enumerate() {
+                    update(&mut parts[usize::from(index >= cut)]);
+                    update(&mut parts[2]);
+                }
+                let [mut early, late, whole] = parts;
+                early.follow(&late);
+                assert_eq!(early, whole, "{count} updates, cut after {cut}");
+            }
+        }
     }
 
     #[test]

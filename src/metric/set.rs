@@ -48,21 +48,20 @@ impl Default for Set {
 }
 
 impl Set {
-    /// Adds a member; past `limit` members the set turns into an estimate. Returns whether it
-    /// did so now.
-    pub fn record(&mut self, member: &[u8], hash: &SetHash, limit: usize) -> bool {
-        self.insert(hash.of(member), limit)
+    /// Adds a member; past `limit` members the set turns into an estimate.
+    pub fn record(&mut self, member: &[u8], hash: &SetHash, limit: usize) {
+        self.insert(hash.of(member), limit);
     }
 
-    fn insert(&mut self, hash: u64, limit: usize) -> bool {
+    fn insert(&mut self, hash: u64, limit: usize) {
         match self {
             Set::Exact(members) => {
                 if members.find(hash, |&member| member == hash).is_some() {
-                    return false;
+                    return;
                 }
                 if members.len() < limit {
                     members.insert_unique(hash, hash, |&member| member);
-                    return false;
+                    return;
                 }
                 let mut estimate = Estimate::new();
                 members
@@ -70,12 +69,8 @@ impl Set {
                     .for_each(|&member| estimate.insert_hash(member));
                 estimate.insert_hash(hash);
                 *self = Set::Estimated(Box::new(estimate));
-                true
             }
-            Set::Estimated(estimate) => {
-                estimate.insert_hash(hash);
-                false
-            }
+            Set::Estimated(estimate) => estimate.insert_hash(hash),
         }
     }
 
@@ -98,6 +93,11 @@ impl Set {
                 }
             },
         }
+    }
+
+    /// Whether there were more values than are kept.
+    pub fn is_estimated(&self) -> bool {
+        matches!(self, Set::Estimated(_))
     }
 
     /// How many distinct values there were.

@@ -4,7 +4,9 @@
 //! merged series it belongs to, so that merging walks over arrays and hashes only names that are
 //! new to the shard.
 
-use super::directory::Directory;
+use std::cmp::Reverse;
+
+use super::directory::{Directory, Entry};
 use super::distribution::Distribution;
 use super::idle::IdleRules;
 use super::timers::{MergedTimers, ShardLog};
@@ -67,13 +69,16 @@ pub struct Merger {
     rules: IdleRules,
     limits: MergerLimits,
     weighted_timers: bool,
-    /// Flushes so far; the first is 1.
+    /// Flushes so far, modulo 2^32; the first is 1.
     now: u32,
     directories: [Directory; MetricType::ALL.len()],
     /// By shard and type.
     seats: Vec<[Seats; MetricType::ALL.len()]>,
     counters: Vec<Counter>,
     gauges: Vec<Gauge>,
+    /// The gauges of the shard that is being added: its intervals follow each other, and only
+    /// what they come to is merged with other shards.
+    shard_gauges: Vec<Gauge>,
     timers: MergedTimers,
     sets: Vec<Set>,
     key_values: Vec<(u32, f64, Option<u64>)>,
@@ -130,6 +135,7 @@ impl Merger {
                 .collect(),
             counters: Vec::new(),
             gauges: Vec::new(),
+            shard_gauges: Vec::new(),
             timers: MergedTimers::default(),
             sets: Vec::new(),
             key_values: Vec::new(),
@@ -138,16 +144,17 @@ impl Merger {
     }
 
     /// Merges the intervals of one flush, each with the number of its shard; several of one shard
-    /// in their order.
+    /// in their order, one behind the other.
     pub fn merge(&mut self, intervals: &[(usize, Interval)]) {
-        self.now += 1;
+        // An interval of a millisecond makes it wrap around within weeks; differences stay right.
+        self.now = self.now.wrapping_add(1);
         self.counts = MergerCounts::default();
         self.key_values.clear();
         self.counters.clear();
         self.gauges.clear();
         self.sets.clear();
         let mut logs = Vec::new();
-        for (shard, interval) in intervals {
+        for (index, (shard, interval)) in intervals.iter().enumerate() {
             self.unseat(*shard, &interval.forgotten);
             self.seat(*shard, interval);
             self.make_aggregates();
@@ -160,11 +167,26 @@ impl Merger {
                     .map(|seat| Some(seat.as_ref()?.merged))
                     .collect(),
             });
+            let next = intervals.get(index + 1);
+            if next.is_none_or(|(next, _)| next != shard) {
+                self.merge_gauges();
+            }
         }
         self.make_aggregates();
         let timers = &self.directories[MetricType::Timer as usize];
         self.timers.fill(timers.slot_count(), &logs);
         self.counts.timers_folded = self.timers.sketch_count() as u64;
+        let estimated = self.sets.iter().filter(|set| set.is_estimated());
+        self.counts.sets_estimated = estimated.count() as u64;
+    }
+
+    /// Ends the turn of a shard: merges what its gauges came to.
+    fn merge_gauges(&mut self) {
+        for (gauge, of_shard) in self.gauges.iter_mut().zip(&mut self.shard_gauges) {
+            if of_shard.is_touched() {
+                gauge.merge(&std::mem::take(of_shard));
+            }
+        }
     }
 
     /// Gives every merged series an aggregate.
@@ -172,8 +194,9 @@ impl Merger {
         let slot_count = |metric_type| self.directories[metric_type as usize].slot_count();
         self.counters
             .resize_with(slot_count(MetricType::Counter), Counter::default);
-        self.gauges
-            .resize_with(slot_count(MetricType::Gauge), Gauge::default);
+        for gauges in [&mut self.gauges, &mut self.shard_gauges] {
+            gauges.resize_with(slot_count(MetricType::Gauge), Gauge::default);
+        }
         self.sets
             .resize_with(slot_count(MetricType::Set), Set::default);
     }
@@ -232,7 +255,7 @@ impl Merger {
         });
         walk(MetricType::Gauge, &mut |slot, merged| {
             touched(interval.gauges.get(slot))
-                .map(|gauge| self.gauges[merged].merge(gauge))
+                .map(|gauge| self.shard_gauges[merged].follow(gauge))
                 .is_some()
         });
         walk(MetricType::Set, &mut |slot, merged| {
@@ -253,7 +276,6 @@ impl Merger {
                 Some((seat.merged, sample.value, sample.time_unix_s))
             }));
         self.counts.timer_values_coarse += interval.timers.coarse_count;
-        self.counts.sets_estimated += interval.sets_estimated;
     }
 
     /// Hands over the summary of every series that spoke or is still reported, type by type, and
@@ -264,8 +286,10 @@ impl Merger {
             let mut expired = Vec::new();
             for (slot, entry) in self.directories[metric_type as usize].iter_mut() {
                 let at = slot as usize;
-                let silent_flushes = self.now - entry.spoke_at;
-                if silent_flushes > patience {
+                let silent_flushes = self.now.wrapping_sub(entry.spoke_at);
+                // A gauge whose first sum overflowed has no level to repeat.
+                let is_blank = metric_type == MetricType::Gauge && entry.level.is_nan();
+                if silent_flushes > patience || (silent_flushes > 0 && is_blank) {
                     if !self.rules.keeps_quiet_level(metric_type) {
                         entry.drop_level();
                         if entry.references == 0 {
@@ -330,9 +354,10 @@ impl Merger {
         let mut candidates: Vec<(u32, usize, u32)> = Vec::new();
         for (kind, directory) in self.directories.iter().enumerate() {
             let idle = directory.iter().filter(|(_, entry)| entry.references == 0);
-            candidates.extend(idle.map(|(slot, entry)| (entry.spoke_at, kind, slot)));
+            let silent_flushes = |entry: &Entry| self.now.wrapping_sub(entry.spoke_at);
+            candidates.extend(idle.map(|(slot, entry)| (silent_flushes(entry), kind, slot)));
         }
-        candidates.sort_unstable();
+        candidates.sort_unstable_by_key(|&(silent_flushes, ..)| Reverse(silent_flushes));
         candidates.truncate(excess);
         self.counts.expired += candidates.len() as u64;
         for (_, kind, slot) in candidates {
@@ -348,7 +373,7 @@ impl Merger {
             let seats = &self.seats[shard][metric_type as usize];
             for (slot, seat) in (0u32..).zip(seats) {
                 let Some(seat) = seat else { continue };
-                let flushes = self.now - seat.spoke_at;
+                let flushes = self.now.wrapping_sub(seat.spoke_at);
                 let id = SlotId { metric_type, slot };
                 if flushes > self.limits.seat_flushes && silence.forget.len() < FORGET_MAX {
                     silence.forget.push(id);

@@ -199,11 +199,13 @@ fn is_in_use(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrInUse
 }
 
+/// The most that a receive buffer can be set to: the kernel takes an int and doubles it.
+const RECEIVE_BUFFER_BYTES_MAX: usize = i32::MAX as usize / 2;
+
 /// Sets the receive buffer, past the limit of the system where that is allowed, and returns what
 /// the kernel made of it.
 fn set_receive_buffer(socket: &UdpSocket, asked_bytes: usize) -> io::Result<usize> {
-    // The kernel takes an int and doubles it.
-    let asked_bytes = asked_bytes.min(i32::MAX as usize / 2);
+    let asked_bytes = asked_bytes.min(RECEIVE_BUFFER_BYTES_MAX);
     // EPERM without CAP_NET_ADMIN; then the limit holds.
     if sockopt::set_socket_recv_buffer_size_force(socket, asked_bytes).is_err() {
         sockopt::set_socket_recv_buffer_size(socket, asked_bytes)?;
@@ -214,7 +216,7 @@ fn set_receive_buffer(socket: &UdpSocket, asked_bytes: usize) -> io::Result<usiz
 /// What to say if less was granted than asked for. The kernel counts twice what it grants.
 fn warning(counted_bytes: usize, asked_bytes: usize) -> Option<String> {
     let granted_bytes = counted_bytes / 2;
-    (granted_bytes < asked_bytes).then(|| {
+    (granted_bytes < asked_bytes.min(RECEIVE_BUFFER_BYTES_MAX)).then(|| {
         let datagrams = counted_bytes / SMALL_DATAGRAM_BYTES;
         format!(
             "udp: the receive buffer is {granted_bytes} bytes instead of {asked_bytes} and holds \

@@ -2,6 +2,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use super::super::drain::drain;
+use super::super::messages::Messages;
 use super::*;
 
 #[test]
@@ -59,6 +61,41 @@ fn a_drain_under_a_flood_ends_and_has_all_that_was_queued_before() {
         let numbers = collect.numbers();
         assert_eq!(numbers[..count as usize], Vec::from_iter(0..count));
     });
+}
+
+/// Sends another datagram for each that it gets, so that the queue is never found empty.
+struct Echo {
+    sender: UdpSocket,
+    datagrams: u32,
+}
+
+impl Visit for Echo {
+    fn batch(&mut self) {}
+
+    fn datagram(&mut self, datagram: Datagram<'_>) {
+        self.datagrams += 1;
+        assert!(self.datagrams < 1_000_000, "the drain has no end");
+        self.sender.send(datagram.bytes).unwrap();
+    }
+}
+
+// The deadline was looked at after a full call only.
+#[test]
+fn a_drain_of_a_queue_that_is_never_full_and_never_empty_ends() {
+    let socket = bound(65_536);
+    let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    sender.connect(socket.local_addr().unwrap()).unwrap();
+    sender.send(b"a:1|c").unwrap();
+    let mut echo = Echo {
+        sender,
+        datagrams: 0,
+    };
+    let mut messages = Messages::new(2048).unwrap();
+    let mut counters = ReceiveCounters::default();
+    let over = Instant::now();
+    let complete = drain(&[socket], &mut messages, over, &mut counters, &mut echo).unwrap();
+    assert!(!complete, "more keeps coming");
+    assert!(echo.datagrams >= 1);
 }
 
 #[test]

@@ -91,6 +91,42 @@ impl Rig {
     }
 }
 
+/// A set of so many members in a shard, beginning with member `from`.
+fn fill_set(rig: &mut Rig, shard: usize, from: usize, count: usize) {
+    for member in from..from + count {
+        assert!(rig.record(shard, "s", Values::Set(member.to_string().as_bytes())));
+    }
+}
+
+// What each shard had was within the limit, so no shard counted it.
+#[test]
+fn a_set_that_only_all_shards_together_cannot_keep_is_counted_as_an_estimate() {
+    let limit = Limits::default().max_set_values;
+    let mut rig = Rig::new(2, 9, Idle::Quiet);
+    fill_set(&mut rig, 0, 0, limit);
+    fill_set(&mut rig, 1, 1, limit - 1);
+    assert_eq!(rig.flush(), [format!("s {limit}")]);
+    assert_eq!(rig.merger.counts().sets_estimated, 0);
+    fill_set(&mut rig, 0, 0, limit);
+    fill_set(&mut rig, 1, 1, limit);
+    rig.flush();
+    assert_eq!(rig.merger.counts().sets_estimated, 1);
+}
+
+// Flushes are counted in 32 bits, which 50 days of the shortest interval use up.
+#[test]
+fn flushes_may_go_on_when_their_number_wraps_around() {
+    let mut rig = Rig::new(1, 9, flushes(2));
+    rig.merger.now = u32::MAX - 2;
+    assert!(rig.count(0, "a"));
+    assert_eq!(rig.flush(), ["a 1"]);
+    assert_eq!(rig.flush(), ["a 0"]);
+    assert_eq!(rig.flush(), ["a 0"]);
+    assert_eq!(rig.flush(), [""; 0]);
+    rig.flush();
+    assert_eq!(rig.merger.counts().expired, 1);
+}
+
 fn number(value: f64) -> Number {
     Number {
         value,
@@ -177,6 +213,21 @@ fn late_intervals_of_one_shard_are_merged_in_their_order() {
     assert_eq!(reported, ["a 1", "b 1"]);
 }
 
+// A late shard brings two intervals to one flush: the move of the first was added to the set of
+// the second, as if another shard had seen it.
+#[test]
+fn a_late_move_of_a_gauge_is_void_after_a_set_of_the_same_shard() {
+    let mut rig = Rig::new(2, 9, flushes(9));
+    assert!(rig.record(0, "g", Values::Gauge(&[number(-5.0)])));
+    let first = rig.tables[0].hand_over(Interval::default());
+    assert!(rig.record(0, "g", Values::Gauge(&[number(100.0)])));
+    let second = rig.tables[0].hand_over(Interval::default());
+    assert!(rig.record(1, "g", Values::Gauge(&[number(-1.0)])));
+    let of_another = rig.tables[1].hand_over(Interval::default());
+    let reported = rig.merge(&[(0, first), (0, second), (1, of_another)]);
+    assert_eq!(reported, ["g 99"]);
+}
+
 #[test]
 fn a_quiet_shard_does_not_keep_a_series_of_another_from_speaking() {
     let mut rig = Rig::new(2, 9, flushes(1));
@@ -242,6 +293,18 @@ fn a_level_that_overflows_is_not_kept() {
     );
     assert_eq!(rig.flush().len(), 1);
     assert_eq!(rig.merger.levels().next(), Some((&b"g"[..], -1e308)));
+}
+
+// It was reported as NaN in every flush from then on, and counted each time.
+#[test]
+fn a_gauge_that_overflowed_before_it_had_a_level_is_reported_once() {
+    let mut rig = Rig::new(1, 9, Idle::Never);
+    assert!(rig.record(0, "g", Values::Gauge(&[number(-1e308), number(-1e308)])));
+    assert_eq!(rig.flush(), ["g -inf"]);
+    assert_eq!(rig.flush(), [""; 0]);
+    assert!(rig.record(0, "g", Values::Gauge(&[number(3.0)])));
+    assert_eq!(rig.flush(), ["g 3"]);
+    assert_eq!(rig.flush(), ["g 3"]);
 }
 
 #[test]

@@ -42,6 +42,14 @@ fn without_a_host_one_socket_takes_ipv4_and_ipv6() {
     }
 }
 
+// A gibibyte may be asked for and is a byte more than the kernel can be told.
+#[test]
+fn the_largest_receive_buffer_is_no_smaller_than_asked_for() {
+    let counted_bytes = 2 * (i32::MAX as usize / 2);
+    assert_eq!(warning(counted_bytes, 1 << 30), None);
+    assert!(warning(counted_bytes / 2, 1 << 30).is_some());
+}
+
 #[test]
 fn the_dual_stack_socket_does_not_depend_on_the_sysctl() {
     let place = Place::new((Ipv6Addr::UNSPECIFIED, 0).into());
