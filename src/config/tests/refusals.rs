@@ -233,6 +233,11 @@ fn settings_that_do_not_go_together_are_refused() {
         "sink = graphite://g:1 and sink = graphite://g:1?queue_bytes=8 lead to the same place: \
          every point would be sent twice",
     );
+    refused(
+        "daemonize = true\nsink = [\"g\", \"console:\"]",
+        "sink = console: does not go with daemonize = true: in the background there is no standard \
+         output, and every point would be lost",
+    );
 }
 
 #[test]
