@@ -57,35 +57,72 @@ const DELIVERY_PATIENCE: Duration = Duration::from_secs(5);
 const REFUSED_LINES_LOGGED_MAX: usize = 8;
 
 /// Runs until SIGTERM or SIGINT; returns when everything received is flushed and delivered, or
-/// the time for it is over.
+/// the time for it is over. A daemon that goes into the background does that there; in the process
+/// that was started this returns as soon as the other one receives.
 ///
 /// # Errors
 /// If it could not start. Nothing was received then.
 pub fn run(config: &Config) -> Result<(), StartError> {
     let outlets = choose_sinks(config)?;
     // A daemon in the background leaves its directory.
-    let state_file = config.state_file.as_ref().map(std::path::absolute);
-    let state_file = state_file.transpose().map_err(StartError::new)?;
-    // All that can fail at start comes before the parent process leaves the terminal.
+    let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
+    let pid_file = absolute(&config.pid_file).map_err(StartError::new)?;
+    let state_file = absolute(&config.state_file).map_err(StartError::new)?;
+    // What usually fails at start comes before the daemon leaves its directory.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
         .map_err(StartError::new)?;
-    let mut pid_file = PidFile::create(config.pid_file.as_deref())?;
-    if config.daemonize {
-        background::detach()?;
+    let launcher = match config.daemonize {
+        true => match background::detach()? {
+            Some(launcher) => Some(launcher),
+            None => return Ok(()),
+        },
+        false => None,
+    };
+    let started = PidFile::create(pid_file).and_then(|pid_file| {
+        let stages = start_stages(config, outlets, bound, &selection, state_file)?;
+        Ok((stages, pid_file))
+    });
+    match (&started, launcher) {
+        (Ok(_), Some(launcher)) => launcher.started(),
+        (Err(error), Some(launcher)) => launcher.failed(error),
+        (_, None) => {}
     }
-    pid_file.write()?;
-    run_stages(config, outlets, bound, &selection, state_file)
+    let (stages, pid_file) = started?;
+    stages.wait();
+    drop(pid_file);
+    Ok(())
 }
 
-/// Starts all threads, and waits until the flusher has ended and the sinks have delivered.
-fn run_stages(
+/// What runs.
+struct Stages {
+    flusher: JoinHandle<()>,
+    shards: Vec<JoinHandle<()>>,
+    io: IoHandle,
+    messages: mpsc::Sender<Message>,
+}
+
+impl Stages {
+    /// Waits until the flusher has ended and the sinks have delivered.
+    fn wait(self) {
+        join(self.flusher);
+        // The flusher counts on a sender for as long as it runs.
+        drop(self.messages);
+        // The flusher has told them to stop and has taken what they had.
+        self.shards.into_iter().for_each(join);
+        self.io.close_and_wait(DELIVERY_PATIENCE);
+        log::info!("stopped");
+    }
+}
+
+/// Starts all threads.
+fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
     bound: Bound,
     selection: &Selection,
     state_file: Option<PathBuf>,
-) -> Result<(), StartError> {
+) -> Result<Stages, StartError> {
     let (messages, inbox) = mpsc::channel();
     let (addresses, encodings): (Vec<_>, Vec<_>) = outlets.into_iter().unzip();
     let io = start_io(config, addresses, messages.clone())?;
@@ -101,12 +138,12 @@ fn run_stages(
         .name("flusher".to_owned())
         .spawn(|| flusher.run())
         .map_err(|error| StartError::new(format!("cannot start the flusher: {error}")))?;
-    join(flusher);
-    // The flusher has told them to stop and has taken what they had.
-    shards.into_iter().for_each(join);
-    io.close_and_wait(DELIVERY_PATIENCE);
-    log::info!("stopped");
-    Ok(())
+    Ok(Stages {
+        flusher,
+        shards,
+        io,
+        messages,
+    })
 }
 
 /// A thread that panicked has taken the process down already.
@@ -121,16 +158,22 @@ fn choose_sinks(config: &Config) -> Result<Vec<(SinkAddress, Encoding)>, StartEr
         false => Encoding::Text,
     };
     if config.sinks.is_empty() {
-        if config.daemonize || !stdout_is_read() {
-            return Err(StartError {
-                message: "no sink is set, and nobody would read the standard output here; name a \
-                          Graphite server with --sink HOST:2003 (sink = [\"HOST:2003\"] in a \
-                          configuration file), or ask for the standard output with --sink console:"
-                    .to_owned(),
-                is_setting: true,
-            });
+        let mut advice =
+            "name a Graphite server with --sink HOST:2003 (sink = [\"HOST:2003\"] in a \
+                          configuration file)"
+                .to_owned();
+        if !config.daemonize {
+            if stdout_is_read() {
+                return Ok(vec![(SinkAddress::console(), on_console())]);
+            }
+            advice += ", or ask for the standard output with --sink console:";
         }
-        return Ok(vec![(SinkAddress::console(), on_console())]);
+        return Err(StartError {
+            message: format!(
+                "no sink is set, and nobody would read the standard output here; {advice}"
+            ),
+            is_setting: true,
+        });
     }
     let encoding = |address: &SinkAddress| match address.kind {
         SinkKind::GraphiteText => Encoding::Text,

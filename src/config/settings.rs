@@ -239,9 +239,10 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub pid_file: Option<FilePath>,
 
-    /// Go into the background once all sockets are open [default: false]
+    /// Go into the background [default: false]
     ///
-    /// Not needed under a service manager. Combine with --log, for the terminal is left.
+    /// The command returns when the daemon receives, or with the reason why it cannot. Not needed
+    /// under a service manager. Combine with --log, for the terminal is left.
     #[arg(short = 'D', long, help_heading = PROCESS)]
     #[arg(value_name = "true|false", hide_possible_values = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
