@@ -142,7 +142,10 @@ fn wrong_values_are_refused_where_they_stand() {
             "pid_file = \"a\\u0000\"",
             "\"a\\0\" is not the path of a file",
         ),
-        ("verbose = -1", "invalid value: integer `-1`, expected u8"),
+        (
+            "verbose = -1",
+            "invalid value: integer `-1`, expected a whole number from 0 to 255",
+        ),
     ] {
         let message = config(text).expect_err(text);
         let first_line = message.lines().next().unwrap_or_default();
