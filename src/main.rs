@@ -1,7 +1,8 @@
 //! The `ringstat` command, and `gstatsd` where it is started under that name.
 
+use std::fmt::Display;
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::{ExitCode, abort};
 
@@ -16,18 +17,18 @@ fn main() -> ExitCode {
         Ok(Command::Check(config)) => return print(&config.to_toml()),
         Ok(Command::Print(text)) => return print(&text),
         Err(exit) => {
-            eprintln!("{}", exit.message);
+            complain(exit.message);
             return ExitCode::from(exit.code);
         }
     };
     if let Err(message) = start_log(&config) {
-        eprintln!("ringstat: {message}");
+        complain(format_args!("ringstat: {message}"));
         return ExitCode::from(1);
     }
     match daemon::run(&config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ringstat: {error}");
+            complain(format_args!("ringstat: {error}"));
             ExitCode::from(error.exit_code())
         }
     }
@@ -44,9 +45,22 @@ fn abort_on_panic() {
 }
 
 fn print(text: &str) -> ExitCode {
-    // Whoever closed the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever closed the pipe has read enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(format_args!(
+                "ringstat: cannot write to the standard output: {error}"
+            ));
+            ExitCode::from(1)
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes to the standard error. The exit code says enough if that cannot be written to, where
+/// `eprintln!` would panic.
+fn complain(message: impl Display) {
+    let _ = writeln!(io::stderr(), "{message}");
 }
 
 /// Sends the log to the file that is set, or to the standard error.
