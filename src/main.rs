@@ -70,13 +70,23 @@ fn start_log(config: &Config) -> Result<(), String> {
     if let Some(path) = &config.log {
         let file = open_log(path)?;
         builder.target(env_logger::Target::Pipe(Box::new(file)));
-    } else if std::env::var_os("JOURNAL_STREAM").is_some() {
+    } else if is_journal() {
         // The journal stamps each line itself.
         builder.format_timestamp(None);
     }
     builder.format_target(false);
     builder.init();
     Ok(())
+}
+
+/// Whether the standard error leads to the journal. The variable alone does not say so: it is
+/// inherited by what a service starts with another standard error, such as a desktop's terminal.
+fn is_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    let stderr = rustix::fs::fstat(io::stderr());
+    stderr.is_ok_and(|stderr| stream == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
 fn open_log(path: &Path) -> Result<std::fs::File, String> {
