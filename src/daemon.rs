@@ -68,10 +68,15 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
     let pid_file = absolute(&config.pid_file).map_err(StartError::new)?;
     let state_file = absolute(&config.state_file).map_err(StartError::new)?;
+    let state_file = state_file.map(StateFile::new);
     // What usually fails at start comes before the daemon leaves its directory.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
         .map_err(StartError::new)?;
+    // Only now, as the file may be that of a daemon which holds these addresses.
+    if let Some(file) = &state_file {
+        file.check().map_err(StartError::new)?;
+    }
     let launcher = match config.daemonize {
         true => match background::detach()? {
             Some(launcher) => Some(launcher),
@@ -121,7 +126,7 @@ fn start_stages(
     outlets: Vec<(SinkAddress, Encoding)>,
     bound: Bound,
     selection: &Selection,
-    state_file: Option<PathBuf>,
+    state_file: Option<StateFile>,
 ) -> Result<Stages, StartError> {
     let (messages, inbox) = mpsc::channel();
     let (addresses, encodings): (Vec<_>, Vec<_>) = outlets.into_iter().unzip();
@@ -265,7 +270,7 @@ fn start_io(
         .map_err(|error| StartError::new(format!("cannot start the io thread: {error}")))
 }
 
-fn flusher_settings(config: &Config, state_file: Option<PathBuf>) -> FlusherSettings {
+fn flusher_settings(config: &Config, state_file: Option<StateFile>) -> FlusherSettings {
     FlusherSettings {
         interval: config.flush_interval,
         align: config.align,
@@ -278,7 +283,7 @@ fn flusher_settings(config: &Config, state_file: Option<PathBuf>) -> FlusherSett
         limits: limits(config),
         weighted_timers: config.weighted_timers,
         own_prefix: config.own_prefix.clone(),
-        state_file: state_file.map(StateFile::new),
+        state_file,
     }
 }
 
