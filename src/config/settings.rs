@@ -65,7 +65,8 @@ pub struct Settings {
     /// How long a shard may wait for a batch of datagrams to gather [default: 5ms]
     ///
     /// Longer batches cost less CPU and need more room in the receive buffer; where that is small
-    /// the wait is shortened. 0 takes each datagram as it comes. Up to the flush interval.
+    /// the wait is shortened. 0 takes each datagram as it comes. Up to the flush interval; the
+    /// default is a quarter of it at most.
     #[arg(long, value_name = "TIME", help_heading = LISTENING)]
     #[arg(value_parser = text::parse::<Time>)]
     #[serde(with = "text::one")]
