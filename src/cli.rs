@@ -163,12 +163,20 @@ fn parse_ringstat(args: &[OsString]) -> Result<Command, Refusal> {
         check,
         settings,
     } = Arguments::try_parse_from(args)?;
-    let in_file = config
-        .as_deref()
-        .map(file::read)
-        .transpose()?
-        .unwrap_or_default();
-    let config = Config::new(settings.or(in_file), &Machine::here())?;
+    let machine = Machine::here();
+    let config = match config {
+        None => Config::new(settings, &machine)?,
+        Some(path) => {
+            let in_file = file::read(&path)?;
+            Config::new(settings.or(in_file.clone()), &machine).map_err(|reason| {
+                // What the file alone has wrong is its own; other conflicts are with an option.
+                match Config::new(in_file, &machine) {
+                    Err(of_file) if of_file == reason => format!("{}: {reason}", path.display()),
+                    _ => format!("{} with these options: {reason}", path.display()),
+                }
+            })?
+        }
+    };
     Ok(if check {
         Command::Check(config)
     } else {

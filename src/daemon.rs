@@ -67,35 +67,75 @@ pub fn abort_on_panic() {
 }
 
 /// Runs until SIGTERM or SIGINT; returns when everything received is flushed and delivered, or
-/// the time for it is over.
+/// the time for it is over. A daemon that goes into the background does that there; in the process
+/// that was started this returns as soon as the other one receives.
 ///
 /// # Errors
 /// If it could not start. Nothing was received then.
 pub fn run(config: &Config) -> Result<(), StartError> {
     let outlets = choose_sinks(config)?;
     // A daemon in the background leaves its directory.
-    let state_file = config.state_file.as_ref().map(std::path::absolute);
-    let state_file = state_file.transpose().map_err(StartError::new)?;
-    // All that can fail at start comes before the parent process leaves the terminal.
+    let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
+    let pid_file = absolute(&config.pid_file).map_err(StartError::new)?;
+    let state_file = absolute(&config.state_file).map_err(StartError::new)?;
+    let state_file = state_file.map(StateFile::new);
+    // What usually fails at start comes before the daemon leaves its directory.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
         .map_err(StartError::new)?;
-    let mut pid_file = PidFile::create(config.pid_file.as_deref())?;
-    if config.daemonize {
-        background::detach()?;
+    // Only now, as the file may be that of a daemon which holds these addresses.
+    if let Some(file) = &state_file {
+        file.check().map_err(StartError::new)?;
     }
-    pid_file.write()?;
-    run_stages(config, outlets, bound, &selection, state_file)
+    let launcher = match config.daemonize {
+        true => match background::detach()? {
+            Some(launcher) => Some(launcher),
+            None => return Ok(()),
+        },
+        false => None,
+    };
+    let started = PidFile::create(pid_file).and_then(|pid_file| {
+        let stages = start_stages(config, outlets, bound, &selection, state_file)?;
+        Ok((stages, pid_file))
+    });
+    match (&started, launcher) {
+        (Ok(_), Some(launcher)) => launcher.started(),
+        (Err(error), Some(launcher)) => launcher.failed(error),
+        (_, None) => {}
+    }
+    let (stages, pid_file) = started?;
+    stages.wait();
+    drop(pid_file);
+    Ok(())
 }
 
-/// Starts all threads, and waits until the flusher has ended and the sinks have delivered.
-fn run_stages(
+/// What runs.
+struct Stages {
+    flusher: JoinHandle<()>,
+    io: IoHandle,
+    messages: mpsc::Sender<Message>,
+}
+
+impl Stages {
+    /// Waits until the flusher has ended and the sinks have delivered.
+    fn wait(self) {
+        self.flusher.join().expect("a panic ends the process");
+        // The flusher counts on a sender for as long as it runs. It has told the shards to stop and
+        // has taken what they had; one that does not answer must not hold up the end.
+        drop(self.messages);
+        self.io.close_and_wait(DELIVERY_PATIENCE);
+        log::info!("stopped");
+    }
+}
+
+/// Starts all threads.
+fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
     bound: Bound,
     selection: &Selection,
-    state_file: Option<PathBuf>,
-) -> Result<(), StartError> {
+    state_file: Option<StateFile>,
+) -> Result<Stages, StartError> {
     let (messages, inbox) = mpsc::channel();
     let (addresses, encodings): (Vec<_>, Vec<_>) = outlets.into_iter().unzip();
     let io = start_io(config, addresses, messages.clone())?;
@@ -103,7 +143,7 @@ fn run_stages(
     let outlets = outlets.map(|(sink, encoding)| Outlet { sink, encoding });
     let outlets: Vec<Outlet> = outlets.collect();
     let listening = Listening::of(&bound);
-    let (links, shards) = start_shards(config, bound.shards, selection, &messages)?;
+    let links = start_shards(config, bound.shards, selection, &messages)?;
     // Whoever reads that it listens may send, and may send signals.
     listening.log(config, selection);
     let flusher = Flusher::new(flusher_settings(config, state_file), links, inbox, outlets);
@@ -111,17 +151,11 @@ fn run_stages(
         .name("flusher".to_owned())
         .spawn(|| flusher.run())
         .map_err(|error| StartError::new(format!("cannot start the flusher: {error}")))?;
-    join(flusher);
-    // The flusher has told them to stop and has taken what they had.
-    shards.into_iter().for_each(join);
-    io.close_and_wait(DELIVERY_PATIENCE);
-    log::info!("stopped");
-    Ok(())
-}
-
-/// A thread that panicked has taken the process down already.
-fn join(thread: JoinHandle<()>) {
-    thread.join().expect("a panic ends the process");
+    Ok(Stages {
+        flusher,
+        io,
+        messages,
+    })
 }
 
 /// The sinks and their formats: those that are set, or the console if it is worth it.
@@ -131,16 +165,22 @@ fn choose_sinks(config: &Config) -> Result<Vec<(SinkAddress, Encoding)>, StartEr
         false => Encoding::Text,
     };
     if config.sinks.is_empty() {
-        if config.daemonize || !stdout_is_read() {
-            return Err(StartError {
-                message: "no sink is set, and nobody would read the standard output here; name a \
-                          Graphite server with --sink HOST:2003 (sink = [\"HOST:2003\"] in a \
-                          configuration file), or ask for the standard output with --sink console:"
-                    .to_owned(),
-                is_setting: true,
-            });
+        let mut advice =
+            "name a Graphite server with --sink HOST:2003 (sink = [\"HOST:2003\"] in a \
+                          configuration file)"
+                .to_owned();
+        if !config.daemonize {
+            if stdout_is_read() {
+                return Ok(vec![(SinkAddress::console(), on_console())]);
+            }
+            advice += ", or ask for the standard output with --sink console:";
         }
-        return Ok(vec![(SinkAddress::console(), on_console())]);
+        return Err(StartError {
+            message: format!(
+                "no sink is set, and nobody would read the standard output here; {advice}"
+            ),
+            is_setting: true,
+        });
     }
     let encoding = |address: &SinkAddress| match address.kind {
         SinkKind::GraphiteText => Encoding::Text,
@@ -232,7 +272,7 @@ fn start_io(
         .map_err(|error| StartError::new(format!("cannot start the io thread: {error}")))
 }
 
-fn flusher_settings(config: &Config, state_file: Option<PathBuf>) -> FlusherSettings {
+fn flusher_settings(config: &Config, state_file: Option<StateFile>) -> FlusherSettings {
     FlusherSettings {
         interval: config.flush_interval,
         align: config.align,
@@ -246,7 +286,7 @@ fn flusher_settings(config: &Config, state_file: Option<PathBuf>) -> FlusherSett
         limits: limits(config),
         weighted_timers: config.weighted_timers,
         own_prefix: config.own_prefix.clone(),
-        state_file: state_file.map(StateFile::new),
+        state_file,
     }
 }
 
@@ -264,14 +304,14 @@ fn start_shards(
     sockets: Vec<Vec<UdpSocket>>,
     selection: &Selection,
     messages: &mpsc::Sender<Message>,
-) -> Result<(Vec<ShardLink>, Vec<JoinHandle<()>>), StartError> {
+) -> Result<Vec<ShardLink>, StartError> {
     let cpus = match config.pin {
         true => kernel::allowed_cpus(),
         false => Vec::new(),
     };
     let (set_hash, epoch) = (SetHash::new(), Instant::now());
     let (started, starts) = mpsc::channel();
-    let (mut links, mut threads) = (Vec::new(), Vec::new());
+    let mut links = Vec::new();
     for (shard, sockets) in sockets.into_iter().enumerate() {
         let waker = Waker::new().map_err(|error| {
             StartError::new(format!("cannot make a waker for shard {shard}: {error}"))
@@ -302,18 +342,18 @@ fn start_shards(
             cpu: (!cpus.is_empty()).then(|| cpus[shard % cpus.len()]),
         };
         let (started, messages) = (started.clone(), messages.clone());
-        let thread = thread::Builder::new()
+        // Not joined: the flusher hears from each of them when it ends.
+        thread::Builder::new()
             .name(format!("shard-{shard}"))
             .spawn(move || seed.grow(&inbox, &started, &messages))
             .map_err(|error| StartError::new(format!("cannot start shard {shard}: {error}")))?;
         links.push(ShardLink { commands, waker });
-        threads.push(thread);
     }
-    for _ in &threads {
+    for _ in &links {
         let start = starts.recv().expect("each shard says how its start went");
         start.map_err(|error| StartError::new(format!("cannot receive: {error}")))?;
     }
-    Ok((links, threads))
+    Ok(links)
 }
 
 /// What a shard's thread begins with.

@@ -120,8 +120,9 @@ fn settings_of_file_and_command_line_are_put_together() {
             .message
             .as_str(),
         format!(
-            "error: flush = 500ms does not go with sink = {}: Graphite's time stamps are whole \
-             seconds; set flush to 1s or more",
+            "error: {} with these options: flush = 500ms does not go with sink = {}: Graphite's \
+             time stamps are whole seconds; set flush to 1s or more",
+            file.path().display(),
             sinks(&["g:1"])[0]
         )
     );
@@ -129,6 +130,21 @@ fn settings_of_file_and_command_line_are_put_together() {
     assert_eq!(
         slower,
         Ok(Command::Run(config("ringstat -s g:1 -f 1 -x web")))
+    );
+}
+
+/// The message named the settings and not the file that they were in.
+#[test]
+fn a_conflict_within_a_file_names_the_file() {
+    let file = ConfigFile::new("flush = 1\nmax_wait = '2s'\n");
+    let refused = file.with(&["-x", "web"]).expect_err("it is longer");
+    assert_eq!(
+        refused.message,
+        format!(
+            "error: {}: max_wait = 2s is longer than flush = 1s: a batch would be late for its \
+             interval",
+            file.path().display()
+        )
     );
 }
 

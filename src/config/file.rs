@@ -73,7 +73,7 @@ fn reason(message: &str) -> String {
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once("`, expected one of "))
     else {
-        return message.to_owned();
+        return message.replace("expected u8", "expected a whole number from 0 to 255");
     };
     let hint = if key.contains('-') {
         "keys have `_` where options have `-`"

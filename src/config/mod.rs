@@ -148,7 +148,7 @@ impl Config {
             engine: settings.engine.unwrap_or_default(),
             max_wait: settings
                 .max_wait
-                .map_or(DEFAULT_MAX_WAIT.min(flush_interval), |Time(time)| time),
+                .map_or(default_max_wait(flush_interval), |Time(time)| time),
             receive_buffer_bytes: settings
                 .receive_buffer
                 .map_or(32 << 20, |Size(bytes)| bytes),
@@ -227,6 +227,11 @@ impl From<&Config> for Settings {
             verbose: config.verbose,
         }
     }
+}
+
+/// A flush waits half an interval for a shard, which answers between two batches.
+fn default_max_wait(flush_interval: Duration) -> Duration {
+    DEFAULT_MAX_WAIT.min(flush_interval / 4)
 }
 
 /// How silent series are reported by default: other types, gauges.

@@ -82,6 +82,12 @@ fn check_sinks(config: &Config) -> Result<(), String> {
                  sent twice"
             ));
         }
+        if config.daemonize && sink.kind == SinkKind::Console {
+            return Err(format!(
+                "sink = {sink} does not go with daemonize = true: in the background there is no \
+                 standard output, and every point would be lost"
+            ));
+        }
     }
     Ok(())
 }

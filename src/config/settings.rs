@@ -65,7 +65,8 @@ pub struct Settings {
     /// How long a shard may wait for a batch of datagrams to gather [default: 5ms]
     ///
     /// Longer batches cost less CPU and need more room in the receive buffer; where that is small
-    /// the wait is shortened. 0 takes each datagram as it comes. Up to the flush interval.
+    /// the wait is shortened. 0 takes each datagram as it comes. Up to the flush interval; the
+    /// default is a quarter of it at most.
     #[arg(long, value_name = "TIME", help_heading = LISTENING)]
     #[arg(value_parser = text::parse::<Time>)]
     #[serde(with = "text::one")]
@@ -239,9 +240,10 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub pid_file: Option<FilePath>,
 
-    /// Go into the background once all sockets are open [default: false]
+    /// Go into the background [default: false]
     ///
-    /// Not needed under a service manager. Combine with --log, for the terminal is left.
+    /// The command returns when the daemon receives, or with the reason why it cannot. Not needed
+    /// under a service manager. Combine with --log, for the terminal is left.
     #[arg(short = 'D', long, help_heading = PROCESS)]
     #[arg(value_name = "true|false", hide_possible_values = true)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]

@@ -143,3 +143,18 @@ fn verbose_raises_the_log_level_and_never_lowers_it() {
         assert_eq!(config(text).unwrap().log_level, level, "for {text}");
     }
 }
+
+/// With a flush interval of 5 ms a shard was still gathering a batch when the flush gave up on its
+/// answer, and the log said so hundreds of times in a second.
+#[test]
+fn a_batch_gathers_for_a_quarter_of_the_interval_by_default() {
+    for (flush, max_wait) in [
+        ("1ms", "250us"),
+        ("5ms", "1250us"),
+        ("20ms", "5ms"),
+        ("1d", "5ms"),
+    ] {
+        let config = config(&format!("flush = '{flush}'")).expect(flush);
+        assert_eq!(Time(config.max_wait).to_string(), max_wait, "for {flush}");
+    }
+}

@@ -30,6 +30,22 @@ impl StateFile {
         }
     }
 
+    /// Fails where the levels could not be written, so that this is not found out a minute later.
+    ///
+    /// # Errors
+    /// A message that names the file.
+    pub fn check(&self) -> Result<(), String> {
+        let beside = beside(&self.path);
+        File::create(&beside)
+            .and_then(|_| fs::remove_file(&beside))
+            .map_err(|error| {
+                format!(
+                    "cannot write {}, which is needed beside the state file: {error}",
+                    beside.display()
+                )
+            })
+    }
+
     /// Reads the levels, if there are any. What cannot be read is logged and left out.
     pub(super) fn load(&self, merger: &mut Merger) {
         match fs::read_to_string(&self.path) {
@@ -65,8 +81,7 @@ impl StateFile {
 
 /// Writes beside the file and puts it in place when it is complete.
 fn write(path: &Path, merger: &Merger) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
+    let beside = beside(path);
     let mut file = BufWriter::new(File::create(&beside)?);
     writeln!(file, "{HEADING}")?;
     for (name, level) in merger.levels() {
@@ -78,6 +93,13 @@ fn write(path: &Path, merger: &Merger) -> io::Result<()> {
     fs::rename(&beside, path)
 }
 
+/// What is written before it takes the place of the file.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    beside.into()
+}
+
 fn restore(text: &str, merger: &mut Merger) -> Result<usize, String> {
     let mut lines = text.lines();
     if lines.next() != Some(HEADING) {
@@ -87,7 +109,8 @@ fn restore(text: &str, merger: &mut Merger) -> Result<usize, String> {
     for line in lines {
         let gauge = line.split_once(' ').and_then(|(level, name)| {
             let level = level.parse::<f64>().ok().filter(|level| level.is_finite());
-            Some((level?, name)).filter(|_| !name.is_empty())
+            let is_safe = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+            Some((level?, name)).filter(|_| is_safe)
         });
         let Some((level, name)) = gauge else {
             return Err(format!("line {} is no level and name", count + 2));

@@ -71,6 +71,11 @@ impl sink::stream::Stream for Stream {
         }
     }
 
+    fn finish(&self) {
+        // As below.
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
     fn shutdown(&self) {
         // It fails only where the connection has ended already.
         let _ = self.socket.shutdown(Shutdown::Both);

@@ -26,6 +26,9 @@ const WANT_MAX: u32 = 512;
 /// or the kernel's (6.1.7 had one, liburing issue 778).
 const STARVED_IN_A_ROW_MAX: u32 = 1000;
 
+/// A kernel that loses completions this often is better asked in another way.
+const REBUILDS_MAX: u64 = 16;
+
 /// How long a ring that failed, or is dropped, may take to end its requests; microseconds are
 /// the rule.
 const ABANDON_MAX: Duration = Duration::from_millis(100);
@@ -239,7 +242,13 @@ impl RingReceiver {
     }
 
     /// Replaces a ring that lost completions. The sockets keep their queues meanwhile.
+    ///
+    /// # Errors
+    /// After [`REBUILDS_MAX`] of them: each may cost the memory of a ring's buffers for good.
     pub(super) fn rebuild(&mut self, visitor: &mut impl Visit) -> io::Result<()> {
+        if self.ledger.counters.rebuilds >= REBUILDS_MAX {
+            return Err(io::Error::from_raw_os_error(libc::EBADR));
+        }
         // A lost final completion never comes, hence the short bound; an error changes nothing.
         let _ = self.quiesce(ABANDON_MAX, visitor);
         self.keep_lent_memory();

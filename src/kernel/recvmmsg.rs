@@ -110,7 +110,7 @@ impl MmsgReceiver {
         let mut batch = Batch::default();
         let mut next = Next::Idle;
         let count = self.sockets.len();
-        let share = TURN_DATAGRAMS_MAX / count.max(1);
+        let share = (TURN_DATAGRAMS_MAX / count.max(1)).max(1);
         for turn in 0..count {
             let socket = &self.sockets[(self.first_socket + turn) % count];
             let end = self

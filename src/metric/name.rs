@@ -75,26 +75,32 @@ fn clean(rules: SafeNames, text: &[u8], safe: &mut Vec<u8>) {
 }
 
 /// Appends the tags of a `#` field, sorted, each once: `k:v` as `;k=v`. A tag without a value gets
-/// `true`, because Graphite refuses one without.
+/// `true`, and one without a key is left out, because Graphite refuses points with such tags.
 fn append_tags(rules: SafeNames, tags: &[u8], safe: &mut Vec<u8>) {
     let mut sorted: SmallVec<[Vec<u8>; 8]> = tags
         .split(|&byte| byte == b',')
-        .filter(|tag| !tag.is_empty())
-        .map(|tag| {
+        .filter_map(|tag| {
             let colon = memchr::memchr(b':', tag);
             let (key, value) = match colon {
                 Some(at) => (&tag[..at], &tag[at + 1..]),
-                None => (tag, &b"true"[..]),
+                None => (tag, &b""[..]),
             };
             let mut pair = Vec::with_capacity(tag.len() + 5);
             clean(rules, key, &mut pair);
+            if pair.is_empty() {
+                return None;
+            }
             pair.push(b'=');
+            let key_bytes = pair.len();
             clean(rules, value, &mut pair);
+            if pair.len() == key_bytes {
+                pair.extend_from_slice(b"true");
+            }
             // A semicolon would begin another tag.
             pair.iter_mut()
                 .filter(|byte| **byte == b';')
                 .for_each(|byte| *byte = b'_');
-            pair
+            Some(pair)
         })
         .collect();
     sorted.sort_unstable();
@@ -135,10 +141,10 @@ mod tests {
 
     #[test]
     fn tags_are_sorted_and_given_once_and_never_empty() {
-        let tags = "env:prod,az:a:b,env:prod,,canary,x:1;2";
+        let tags = "env:prod,az:a:b,env:prod,,canary,x:1;2,:lost,!:lost,y:,z:!";
         assert_eq!(
             safe(SafeNames::Graphite, "n", tags).as_deref(),
-            Ok("n;az=ab;canary=true;env=prod;x=1_2")
+            Ok("n;az=ab;canary=true;env=prod;x=1_2;y=true;z=true")
         );
     }
 

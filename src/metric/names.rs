@@ -115,7 +115,38 @@ impl Names {
         })
     }
 
+    /// Puts all records together anew, so that memory follows what is remembered: records that
+    /// were freed are used again only for texts of their size. Takes as long as there are names,
+    /// but is due only when more than that was freed.
+    #[cold]
+    fn compact(&mut self) {
+        let texts = std::mem::take(&mut self.texts);
+        self.spellings.clear();
+        self.safe_names.clear();
+        for slot in 0..self.heads.len() {
+            let mut next = std::mem::replace(&mut self.heads[slot], NONE);
+            while next != NONE {
+                let record = texts.get(next);
+                self.put(
+                    slot as u32,
+                    record.hash,
+                    record.name,
+                    record.tags,
+                    record.kind,
+                );
+                next = record.next;
+            }
+        }
+    }
+
     fn add(&mut self, slot: u32, hash: u32, name: &[u8], tags: &[u8], kind: Kind) {
+        if self.texts.is_sparse() {
+            self.compact();
+        }
+        self.put(slot, hash, name, tags, kind);
+    }
+
+    fn put(&mut self, slot: u32, hash: u32, name: &[u8], tags: &[u8], kind: Kind) {
         let head = &mut self.heads[slot as usize];
         let record = self.texts.put(*head, hash, kind, name, tags);
         *head = record;
@@ -144,16 +175,18 @@ impl Names {
             return false;
         }
         while next != NONE {
-            let record = next;
-            let (hash, kind);
-            (next, hash, kind) = self.texts.take(record);
-            let table = match kind {
+            let number = next;
+            let record = self.texts.get(number);
+            let table = match record.kind {
                 Kind::Spelling => &mut self.spellings,
                 Kind::SafeName => &mut self.safe_names,
             };
-            if let Ok(entry) = table.find_entry(spread(hash), |entry| entry.record == record) {
+            let hash = spread(record.hash);
+            if let Ok(entry) = table.find_entry(hash, |entry| entry.record == number) {
                 entry.remove();
             }
+            next = record.next;
+            self.texts.free(number);
         }
         self.free.push(slot);
         true
@@ -176,18 +209,33 @@ enum Kind {
     SafeName,
 }
 
-/// Texts of spellings in one block of memory. A record is a header (the record before it of the
-/// same series, hash, kind, length), the name and the tags, in steps of [`STEP_BYTES`]; freed
-/// records are used again for texts of their size, so that nothing is ever moved.
+/// Texts of spellings in one block of memory. A record is a header, the name and the tags, in
+/// steps of [`STEP_BYTES`]; freed records are used again for texts of their size.
 #[derive(Debug, Default)]
 struct Texts {
     bytes: Vec<u8>,
     /// Freed records by their size in steps.
     free: Vec<Vec<u32>>,
+    free_bytes: usize,
+}
+
+/// A record, read.
+struct Record<'a> {
+    /// The record before it of the same series.
+    next: u32,
+    hash: u32,
+    kind: Kind,
+    name: &'a [u8],
+    tags: &'a [u8],
 }
 
 const STEP_BYTES: usize = 16;
-const HEADER_BYTES: usize = 11;
+
+/// `next`, `hash`, `kind`, and the lengths of name and tags.
+const HEADER_BYTES: usize = 13;
+
+/// So much may be free at any rate.
+const FREE_BYTES_MIN: usize = 16 << 20;
 
 impl Texts {
     /// Records are numbered by steps, so that 32 bits reach 64 GiB.
@@ -197,6 +245,11 @@ impl Texts {
 
     fn has_room(&self) -> bool {
         self.bytes.len() / STEP_BYTES + super::name::SPELLING_BYTES_MAX < NONE as usize
+    }
+
+    /// Whether more is free than in use.
+    fn is_sparse(&self) -> bool {
+        self.free_bytes > (self.bytes.len() / 2).max(FREE_BYTES_MIN)
     }
 
     #[inline]
@@ -209,47 +262,54 @@ impl Texts {
     fn put(&mut self, next: u32, hash: u32, kind: Kind, name: &[u8], tags: &[u8]) -> u32 {
         let text_bytes = name.len() + tags.len();
         let steps = (HEADER_BYTES + text_bytes).div_ceil(STEP_BYTES);
-        let reused = self.free.get_mut(steps).and_then(Vec::pop);
-        let record = reused.unwrap_or_else(|| {
-            let record = self.bytes.len() / STEP_BYTES;
-            self.bytes.resize(self.bytes.len() + steps * STEP_BYTES, 0);
-            u32::try_from(record).expect("has_room was asked")
-        });
-        let at = Texts::at(record);
-        let (header, text) = self.bytes[at..].split_at_mut(HEADER_BYTES);
+        let record = match self.free.get_mut(steps).and_then(Vec::pop) {
+            Some(record) => {
+                self.free_bytes -= steps * STEP_BYTES;
+                record
+            }
+            None => {
+                let record = self.bytes.len() / STEP_BYTES;
+                self.bytes.resize(self.bytes.len() + steps * STEP_BYTES, 0);
+                u32::try_from(record).expect("has_room was asked")
+            }
+        };
+        let (header, text) = self.bytes[Texts::at(record)..].split_at_mut(HEADER_BYTES);
+        let length = |text: &[u8]| u16::try_from(text.len()).expect("spellings are bounded");
         header[..4].copy_from_slice(&next.to_le_bytes());
         header[4..8].copy_from_slice(&hash.to_le_bytes());
         header[8] = u8::from(kind == Kind::SafeName);
-        let length = u16::try_from(text_bytes).expect("spellings are bounded");
-        header[9..11].copy_from_slice(&length.to_le_bytes());
+        header[9..11].copy_from_slice(&length(name).to_le_bytes());
+        header[11..13].copy_from_slice(&length(tags).to_le_bytes());
         text[..name.len()].copy_from_slice(name);
         text[name.len()..text_bytes].copy_from_slice(tags);
         record
     }
 
-    /// Frees a record. Returns the one before it, its hash and its kind.
-    fn take(&mut self, record: u32) -> (u32, u32, Kind) {
-        let header = &self.bytes[Texts::at(record)..][..HEADER_BYTES];
-        let word = |at: usize| {
-            u32::from_le_bytes(
-                header[at..at + 4]
-                    .try_into()
-                    .expect("four bytes are four bytes"),
-            )
-        };
-        let (next, hash) = (word(0), word(4));
-        let kind = if header[8] == 0 {
-            Kind::Spelling
-        } else {
-            Kind::SafeName
-        };
-        let length = usize::from(u16::from_le_bytes([header[9], header[10]]));
-        let steps = (HEADER_BYTES + length).div_ceil(STEP_BYTES);
+    fn get(&self, record: u32) -> Record<'_> {
+        let (header, text) = self.bytes[Texts::at(record)..].split_at(HEADER_BYTES);
+        let word = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];
+        let length = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+        let (name, behind) = text.split_at(length(9));
+        Record {
+            next: u32::from_le_bytes(word(0)),
+            hash: u32::from_le_bytes(word(4)),
+            kind: match header[8] {
+                0 => Kind::Spelling,
+                _ => Kind::SafeName,
+            },
+            name,
+            tags: &behind[..length(11)],
+        }
+    }
+
+    fn free(&mut self, record: u32) {
+        let Record { name, tags, .. } = self.get(record);
+        let steps = (HEADER_BYTES + name.len() + tags.len()).div_ceil(STEP_BYTES);
         if self.free.len() <= steps {
             self.free.resize_with(steps + 1, Vec::new);
         }
         self.free[steps].push(record);
-        (next, hash, kind)
+        self.free_bytes += steps * STEP_BYTES;
     }
 }
 
@@ -298,8 +358,8 @@ mod tests {
         assert!(!names.forget(slot));
         assert_eq!((names.len(), names.series_count()), (0, 0));
         assert_eq!((names.spellings.len(), names.safe_names.len()), (0, 0));
-        for round in 0..100 {
-            let spelling = format!("c {round:02}");
+        for round in 0..10 {
+            let spelling = format!("c {round}");
             let (again, is_new) = intern(&mut names, &spelling, "", &spelling.replace(' ', "_"));
             assert!(is_new);
             assert_eq!(again, slot);
@@ -310,6 +370,32 @@ mod tests {
             bytes,
             "memory of the forgotten is used again"
         );
+    }
+
+    #[test]
+    fn memory_follows_what_is_remembered_however_long_the_names_were() {
+        let mut names = Names::default();
+        let kept = intern(&mut names, "kept name", "a:b", "kept_name;a=b").0;
+        for length in (100..4000).step_by(100) {
+            let slots: Vec<u32> = (0..500)
+                .map(|number| {
+                    let name = format!("{number:0length$}");
+                    intern(&mut names, &name, "", &name).0
+                })
+                .collect();
+            for slot in slots {
+                assert!(names.forget(slot));
+            }
+        }
+        let bytes = names.texts.bytes.len();
+        assert!(bytes < 2 * FREE_BYTES_MIN, "{bytes} bytes for one name");
+        assert_eq!(names.find(b"kept name", b"a:b").slot, Some(kept));
+        assert_eq!(
+            intern(&mut names, "kept_name;a=b", "", "kept_name;a=b"),
+            (kept, false)
+        );
+        assert!(names.forget(kept));
+        assert_eq!((names.spellings.len(), names.safe_names.len()), (0, 0));
     }
 
     #[test]

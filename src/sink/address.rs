@@ -149,6 +149,12 @@ impl FromStr for SinkAddress {
             Some((place, query)) => (place, Some(query)),
             None => (text, None),
         };
+        if place.is_empty() {
+            // As of `-s "$SERVER"` where the variable is not set.
+            return Err(AddressError(format!(
+                "sink `{text}`: the address is empty: `[host]:port` is wanted"
+            )));
+        }
         let (listed, authority) = split_scheme(text, place)?;
         let (host, port) = match listed.default_port {
             Some(default_port) => parse_authority(text, authority, default_port)?,

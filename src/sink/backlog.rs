@@ -43,8 +43,11 @@ pub struct Backlog {
     number_next: u64,
     last_live: Option<Instant>,
     last_old: Option<Instant>,
+    /// Of the slots that were pushed.
     lines: u64,
     bytes: u64,
+    /// Of the slots that are to be sent again.
+    repeated_bytes: u64,
     paced: bool,
     /// Older slots are still to come from the spool.
     spool_first: bool,
@@ -79,7 +82,7 @@ struct Entry {
     origin: Origin,
 }
 
-/// Where a slot that waits came from. Only those pushed count in the sums and make room.
+/// Where a slot that waits came from. Only those pushed count in the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// From the flusher.
@@ -104,6 +107,7 @@ impl Backlog {
             last_old: None,
             lines: 0,
             bytes: 0,
+            repeated_bytes: 0,
             paced: true,
             spool_first: false,
         }
@@ -122,13 +126,11 @@ impl Backlog {
         });
         self.number_next += 1;
         let mut given_up = Vec::new();
+        self.make_room_of_repeated();
         while self.bytes > self.bytes_max {
-            let pushed = |entry: &Entry| entry.origin == Origin::Pushed;
-            let Some(oldest) = self.waiting.iter().position(pushed) else {
+            let Some(entry) = self.remove_oldest(Origin::Pushed) else {
                 break;
             };
-            let entry = self.waiting.remove(oldest).expect("the place was found");
-            self.forget(&entry);
             given_up.push(entry.slot);
         }
         given_up
@@ -224,9 +226,13 @@ impl Backlog {
     }
 
     /// Sends a slot again that was sent, because its connection ended and nobody knows how much
-    /// of it arrived. It takes its old place, but counts neither as queued nor as dropped.
+    /// of it arrived. It takes its old place, but counts neither as queued nor as dropped, and is
+    /// the first to make room: a peer that closes each connection after one slot must not make
+    /// memory grow.
     pub fn repeat(&mut self, sent: Sent) {
+        self.repeated_bytes += sent.slot().size_bytes();
         self.insert(sent.0);
+        self.make_room_of_repeated();
     }
 
     /// The daemon stops: no slot waits for its time any more.
@@ -241,7 +247,7 @@ impl Backlog {
             .filter(|entry| entry.origin == Origin::Pushed)
             .collect();
         rest.sort_by_key(|entry| entry.number);
-        (self.lines, self.bytes) = (0, 0);
+        (self.lines, self.bytes, self.repeated_bytes) = (0, 0, 0);
         rest.into_iter().map(|entry| entry.slot).collect()
     }
 
@@ -277,11 +283,31 @@ impl Backlog {
         self.waiting.insert(place, entry);
     }
 
+    /// Removes slots that were sent once already, oldest first, until all that is held fits.
+    fn make_room_of_repeated(&mut self) {
+        while self.bytes + self.repeated_bytes > self.bytes_max
+            && self.remove_oldest(Origin::Repeated).is_some()
+        {}
+    }
+
+    /// Removes the oldest of these that waits.
+    fn remove_oldest(&mut self, origin: Origin) -> Option<Entry> {
+        let of_origin = |entry: &Entry| entry.origin == origin;
+        let oldest = self.waiting.iter().position(of_origin)?;
+        let entry = self.waiting.remove(oldest)?;
+        self.forget(&entry);
+        Some(entry)
+    }
+
     /// Takes an entry that has left the queue out of the sums.
     fn forget(&mut self, entry: &Entry) {
-        if entry.origin == Origin::Pushed {
-            self.lines -= entry.slot.lines;
-            self.bytes -= entry.slot.size_bytes();
+        match entry.origin {
+            Origin::Pushed => {
+                self.lines -= entry.slot.lines;
+                self.bytes -= entry.slot.size_bytes();
+            }
+            Origin::Repeated => self.repeated_bytes -= entry.slot.size_bytes(),
+            Origin::Spooled(_) => {}
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Patience {
     pub backoff_min: Duration,
     /// Between two attempts to connect, after many.
     pub backoff_max: Duration,
+    /// For the peer to read the last slot and close the connection too, when the daemon stops.
+    pub close: Duration,
 }
 
 impl Default for Patience {
@@ -36,6 +38,7 @@ impl Default for Patience {
             write: Duration::from_secs(30),
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(30),
+            close: Duration::from_secs(1),
         }
     }
 }
@@ -129,7 +132,7 @@ impl Graphite {
                 slot = self.queue.take() => slot,
             };
             let Some(slot) = slot else {
-                return Ok(());
+                return self.finish(&connection, last_sent).await;
             };
             if let Err(error) = connection.write(&slot).await {
                 self.queue.cut_off();
@@ -146,6 +149,25 @@ impl Graphite {
                 proof = Proof::StandsAt(Instant::now() + IN_DOUBT);
             }
         }
+    }
+
+    /// Ends a connection over which nothing more is to come. The peer gets a moment to close it
+    /// too, as it does when it has read all; if it breaks instead, the last slot is sent again.
+    async fn finish<S: Stream>(
+        &self,
+        connection: &Connection<S>,
+        last_sent: Option<LastSent>,
+    ) -> io::Result<()> {
+        let Some(last) = last_sent else {
+            return Ok(());
+        };
+        connection.stream.finish();
+        let ended = tokio::time::timeout(self.patience.close, connection.ended()).await;
+        if let Ok(Err(error)) = ended {
+            self.queue.repeat(last.sent);
+            return Err(error);
+        }
+        Ok(())
     }
 
     /// Waits before the next attempt. The end of the daemon cuts a wait short, as little time is

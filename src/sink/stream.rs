@@ -14,6 +14,9 @@ pub trait Stream: 'static {
     /// Writes the start of `bytes` and says how many bytes that were.
     fn write(&self, bytes: Bytes) -> impl Future<Output = io::Result<usize>>;
 
+    /// Says that nothing more is written; what was is still delivered, and reads go on.
+    fn finish(&self);
+
     /// Ends both directions: futures under way finish with an error or with 0 bytes. What was
     /// written before is still delivered.
     fn shutdown(&self);

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::support::daemon::{Guarded, catches_sigterm, command, listening_addresses};
+use crate::support::daemon::{Daemon, Guarded, catches_sigterm, command, listening_addresses, run};
 use crate::support::graphite::Graphite;
 use crate::support::udp::Sender;
 use crate::support::{DEADLINE, poll};
@@ -46,6 +46,54 @@ fn in_the_background_it_is_known_by_its_pid_file() {
     assert!(!pid_file.exists());
     let text = fs::read_to_string(&log).expect("a log");
     assert!(text.ends_with("stopped\n"), "{text}");
+}
+
+/// Goal: whoever starts the daemon learns that it could not, although it went into the background
+/// before. It ended with 0 and without a word. Method: a spool that cannot be, which only the
+/// background process finds.
+#[test]
+fn a_start_that_fails_in_the_background_is_told() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (pid_file, log) = (directory.path().join("pid"), directory.path().join("log"));
+    let mut command = command("-D -b 127.0.0.1:0 -s graphite://127.0.0.1:9?spool=/dev/null/spool");
+    command.arg("--pid-file").arg(&pid_file);
+    command.arg("--log").arg(&log);
+    let ended = run(command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.log.contains("/dev/null/spool"), "{ended:?}");
+    let text = fs::read_to_string(&log).expect("a log");
+    assert!(
+        text.contains("cannot use /dev/null/spool as a spool"),
+        "{text}"
+    );
+    poll("the pid file to go", || (!pid_file.exists()).then_some(()));
+}
+
+/// Goal: a second daemon does not take the pid file of the first one. It emptied the file, and
+/// removed it at its end. Method: two daemons of one file; what an earlier one left is no obstacle.
+#[test]
+fn a_pid_file_in_use_is_refused_and_a_stale_one_is_taken() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pid_file = directory.path().join("pid");
+    fs::write(&pid_file, "4194305 left by a daemon that was killed\n").expect("a file");
+    let with_pid_file = || {
+        let mut command = command("-b 127.0.0.1:0 -s console: --pid-file");
+        command.arg(&pid_file);
+        command
+    };
+    let mut first = Daemon::spawn(with_pid_file());
+    let held = fs::read_to_string(&pid_file).expect("a pid file");
+    let process_id = held.trim();
+    assert_eq!(first.proc_path("stat"), format!("/proc/{process_id}/stat"));
+    let second = run(with_pid_file());
+    assert_eq!(second.code, Some(1), "{second:?}");
+    assert!(
+        second.log.contains(&format!("process {process_id};")),
+        "{second:?}"
+    );
+    assert_eq!(fs::read_to_string(&pid_file).ok().as_ref(), Some(&held));
+    assert_eq!(first.stop(), Some(0));
+    assert!(!pid_file.exists());
 }
 
 /// A process that is no child of the test's and ends with it.

@@ -95,6 +95,18 @@ fn without_sink_and_reader_it_does_not_start() {
     }
 }
 
+/// Goal: log lines lack their time only in the journal, which has it. A program that a service
+/// started inherits the variable, and a log in a file of its own had no times. Method: a variable
+/// that names another stream.
+#[test]
+fn the_log_has_times_where_the_standard_error_is_not_the_journal() {
+    let mut command = command("-b 127.0.0.1:0 -f 0.2");
+    command.env("JOURNAL_STREAM", "1:2");
+    let daemon = Daemon::spawn(command);
+    let line = daemon.log.wait_for_text("listening on udp://");
+    assert!(line.starts_with("[20"), "{line}");
+}
+
 /// The end for the daemon, and what arrives at the other one.
 fn pseudo_terminal() -> (File, Lines) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo terminal");

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::support::daemon::{Daemon, command};
+use crate::support::daemon::{Daemon, command, run};
 use crate::support::graphite::Graphite;
 use crate::support::points::OWN;
 
@@ -57,4 +57,16 @@ fn a_gauge_goes_on_from_its_level_after_a_restart() {
     daemon.sender().send("level:+1|g");
     let points = daemon.stop_and_read();
     assert_eq!(points.values(level).last(), Some(&6.0));
+}
+
+/// Goal: a state file that cannot be is told of at the start; it was a minute later, or at the end.
+/// Method: a folder that is not there.
+#[test]
+fn a_state_file_that_cannot_be_written_is_refused() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut command = command("-b 127.0.0.1:0 -s console: --state-file");
+    command.arg(directory.path().join("missing").join("gauges"));
+    let ended = run(command);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.log.contains("missing/gauges"), "{ended:?}");
 }

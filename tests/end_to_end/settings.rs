@@ -44,6 +44,22 @@ fn a_mistake_in_a_file_has_its_place() {
     assert!(ended.log.contains(&place), "{ended:?}");
 }
 
+/// Goal: what a script sees is the exit code, whatever becomes of the words. A full standard error
+/// made the process abort, and a check that could not be printed looked like one that passed.
+/// Method: a device that is always full.
+#[test]
+fn a_full_output_does_not_change_the_exit_code() {
+    let full = || fs::File::create("/dev/full").expect("a device");
+    let mut wrong = command("-f never");
+    let status = wrong.stderr(full()).status().expect("it starts");
+    assert_eq!(status.code(), Some(2));
+    let mut check = command("--check");
+    check.stdout(full());
+    let ended = run(check);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.log.contains("standard output"), "{ended:?}");
+}
+
 /// Goal: what is in force can be seen without starting anything. Method: check a file and an
 /// option that wins over it, then check what was printed.
 #[test]

@@ -76,11 +76,19 @@ fn sorted_tags(naming: Naming, field: &[u8]) -> BTreeSet<String> {
             Some(colon) => {
                 let key = make_safe(naming, &piece[..colon]);
                 let value = make_safe(naming, &piece[colon + 1..]);
-                format!("{key}={value}")
+                (key, value)
             }
-            None => format!("{}=true", make_safe(naming, &piece)),
+            None => (make_safe(naming, &piece), String::new()),
         };
-        tags.insert(tag);
+        match tag {
+            (key, _) if key.is_empty() => {}
+            (key, value) if value.is_empty() => {
+                tags.insert(format!("{key}=true"));
+            }
+            (key, value) => {
+                tags.insert(format!("{key}={value}"));
+            }
+        }
     }
     tags
 }

@@ -142,7 +142,10 @@ fn wrong_values_are_refused_where_they_stand() {
             "pid_file = \"a\\u0000\"",
             "\"a\\0\" is not the path of a file",
         ),
-        ("verbose = -1", "invalid value: integer `-1`, expected u8"),
+        (
+            "verbose = -1",
+            "invalid value: integer `-1`, expected a whole number from 0 to 255",
+        ),
     ] {
         let message = config(text).expect_err(text);
         let first_line = message.lines().next().unwrap_or_default();
@@ -232,6 +235,11 @@ fn settings_that_do_not_go_together_are_refused() {
         "sink = ['g:1', 'g:2', 'graphite://g:1?queue_bytes=8']",
         "sink = graphite://g:1 and sink = graphite://g:1?queue_bytes=8 lead to the same place: \
          every point would be sent twice",
+    );
+    refused(
+        "daemonize = true\nsink = [\"g\", \"console:\"]",
+        "sink = console: does not go with daemonize = true: in the background there is no standard \
+         output, and every point would be lost",
     );
 }
 

@@ -27,6 +27,31 @@ fn closing_delivers_the_backlog_at_once() {
     });
 }
 
+/// Goal: what a peer had not read when it died is delivered at the end too; the daemon ended when
+/// the kernel had taken it. Method: the peer reads nothing, is told that nothing more comes, and
+/// resets the connection; then it is back.
+#[test]
+fn the_last_slot_is_sent_again_if_its_connection_breaks_at_the_end() {
+    on_both_back_ends(|backend| {
+        let peer = Peer::listening();
+        let mut settings = settings(backend, &[&peer]);
+        settings.patience.close = DEADLINE;
+        let io = start(settings);
+        let sink = io.sinks()[0].clone();
+        let connection = peer.accept();
+        sink.push(slot(1, 10));
+        connection.wait_for_bytes();
+        wait_until("it is sent", || sink.counters().lines_sent == 10);
+        let closing = std::thread::spawn(move || io.close_and_wait(DEADLINE));
+        connection.wait_for_end_behind_bytes();
+        drop(connection);
+        let mut connection = peer.accept();
+        assert_eq!(connection.read_to_end(), lines_of(1, 10));
+        assert_eq!(closing.join().expect("it closes"), []);
+        assert_all_sent(&sink, 10);
+    });
+}
+
 /// Goal: a dead sink does not hold up the end, and what it lost is told. Method: one peer refuses,
 /// one stalls, one is well.
 #[test]

@@ -41,6 +41,8 @@ fn settings(backend: Backend, peers: &[&Peer]) -> Settings {
         write: DEADLINE,
         backoff_min: Duration::from_millis(1),
         backoff_max: Duration::from_millis(20),
+        // Most tests hold their connections to the end.
+        close: Duration::from_millis(20),
     };
     settings
 }

@@ -3,6 +3,8 @@
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{DEADLINE, SinkAddress};
@@ -90,6 +92,14 @@ impl Connection {
                 Err(error) => panic!("bytes in time: {error}"),
             }
         }
+    }
+
+    /// Waits until the other side has said that nothing more comes, without reading what came.
+    pub(super) fn wait_for_end_behind_bytes(&self) {
+        let mut events = [PollFd::new(&self.0, PollFlags::RDHUP)];
+        let timeout = Timespec::try_from(DEADLINE).expect("it fits");
+        let ready = retry_on_intr(|| poll(&mut events, Some(&timeout)));
+        assert_eq!(ready, Ok(1), "an end in time");
     }
 
     /// Reads to the end in order.

@@ -42,6 +42,8 @@ fn short_and_long_forms_lead_to_the_same_places() {
 #[test]
 fn wrong_addresses_say_what_is_wrong() {
     for (text, part) in [
+        ("", "the address is empty"),
+        ("?queue_bytes=1", "the address is empty"),
         ("statsd://g", "no such type of sink"),
         ("command:cat", "`graphite+pickle://host:2004`"),
         ("g:port", "no such type of sink"),

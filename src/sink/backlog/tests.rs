@@ -134,6 +134,27 @@ fn a_repeated_slot_keeps_its_place_and_its_pace() {
     assert!(backlog.is_empty());
 }
 
+/// A peer that took one slot over each connection and closed it made memory grow without a limit:
+/// the live slot always went first, and all that were to be repeated waited behind it.
+#[test]
+fn slots_to_repeat_are_held_within_the_limit() {
+    let mut backlog = Backlog::new(LIVE_FIRST, 350);
+    let now = Instant::now();
+    for number in 1..=20 {
+        assert!(backlog.push(slot(number)).is_empty());
+        assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == number));
+        let Delivery::First(sent) = backlog.sent() else {
+            panic!("sent for the first time");
+        };
+        backlog.repeat(sent);
+    }
+    assert_eq!(backlog.push(slot(21)).len(), 0, "they make room first");
+    assert_eq!((backlog.lines(), backlog.bytes()), (10, 100));
+    backlog.stop_pacing();
+    let order: Vec<_> = (0..4).map(|_| send(&mut backlog, now)).collect();
+    assert_eq!(order, [Ok(21), Ok(19), Ok(20), Err(None)]);
+}
+
 #[test]
 fn the_oldest_slots_make_room_but_not_the_one_on_its_way() {
     let mut backlog = Backlog::new(Order::Arrival, 350);
