@@ -32,9 +32,8 @@ fn write_all_slots(queue: &Queue, mut out: impl Write) {
                 queue.cut_off();
                 queue.refuse();
                 log::error!(
-                    "sink {}: cannot write to standard output: {error}; from now on its points \
-                     are dropped; start the daemon again with an output that stays open",
-                    queue.name()
+                    "cannot write to standard output: {error}; from now on the points for it are \
+                     dropped; start the daemon again with an output that stays open"
                 );
                 return;
             }
