@@ -1,7 +1,7 @@
 //! Slots in files: what a sink could not take in time waits on disk, also across a restart.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,8 @@ pub struct Spool {
     files: BTreeMap<SpoolKey, SpoolSize>,
     bytes: u64,
     number_next: u64,
+    /// Held for as long as the spool is in use.
+    _lock: File,
 }
 
 impl Spool {
@@ -43,9 +45,15 @@ impl Spool {
     /// is the sink's name in own metrics: it has no dots.
     ///
     /// # Errors
-    /// If the folder cannot be made, read, or written to.
+    /// If the folder cannot be made, read, or written to, or if another daemon uses it for a sink of
+    /// the same name: each would write over the files of the other.
     pub fn open(folder: &Path, sink: &str, bytes_max: u64) -> io::Result<Spool> {
         fs::create_dir_all(folder)?;
+        let lock = File::create(folder.join(format!("{sink}.lock")))?;
+        // A file system that knows no locks is taken at its word.
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(io::Error::other("another daemon spools this sink there"));
+        }
         let mut spool = Spool {
             folder: folder.to_owned(),
             sink: sink.to_owned(),
@@ -53,6 +61,7 @@ impl Spool {
             files: BTreeMap::new(),
             bytes: 0,
             number_next: 0,
+            _lock: lock,
         };
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
@@ -225,8 +234,12 @@ mod tests {
         }
         let other = Spool::open(folder.path(), "one_2", 1000).expect("it opens");
         assert_eq!(other.oldest(), None, "one sink's files are not another's");
+        let size = spool.size();
+        let taken = Spool::open(folder.path(), "one", 1000).expect_err("it is in use");
+        assert!(taken.to_string().contains("another daemon"), "{taken}");
+        drop(spool);
         let mut again = Spool::open(folder.path(), "one", 1000).expect("it opens");
-        assert_eq!(again.size(), spool.size());
+        assert_eq!(again.size(), size);
         let mut ends = Vec::new();
         while let Some(key) = again.oldest() {
             let read = again.read(key).expect("it is there");
@@ -237,8 +250,13 @@ mod tests {
         }
         assert_eq!(ends, [10, 20, 20]);
         assert_eq!(again.size(), SpoolSize::default());
-        let left = fs::read_dir(folder.path()).expect("a folder").count();
-        assert_eq!(left, 0);
+        let entries = fs::read_dir(folder.path()).expect("a folder");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        let names: Vec<_> = names.map(|name| name.into_string()).collect();
+        assert!(
+            names.iter().flatten().all(|name| name.ends_with(".lock")),
+            "{names:?}"
+        );
     }
 
     #[test]

@@ -16,7 +16,9 @@ fn spooling(backend: Backend, peer: &Peer, folder: &Path) -> Settings {
 }
 
 fn file_count(folder: &Path) -> usize {
-    std::fs::read_dir(folder).expect("a folder").count()
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let slots = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "slot"));
+    slots.count()
 }
 
 /// Goal: what the queue has no room for comes back from disk in order. Method: six slots into a
