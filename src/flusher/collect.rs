@@ -6,7 +6,7 @@
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::{Message, ShardLink, Spare};
+use super::{Message, ShardLink};
 use crate::kernel::ReceiveCounters;
 use crate::metric::{Interval, Silence};
 use crate::shard::{Command, HandOver, RefusedLine, ShardCounts};
@@ -27,7 +27,8 @@ pub(super) struct Collected {
 #[derive(Debug)]
 struct Shard {
     link: ShardLink,
-    spare: Spare,
+    /// An emptied interval, to be given back for its memory.
+    spare: Option<Interval>,
     /// How often it was asked without having answered yet.
     awaited_count: usize,
     /// Its answers, until the next flush takes them: a late one may stand before the last.

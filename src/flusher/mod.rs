@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::format::Encoding;
 use crate::kernel::Waker;
-use crate::metric::{Interval, Limits, Refusal, Refusals};
+use crate::metric::{Limits, Refusal, Refusals};
 use crate::naming::{FlushTime, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{SinkHandle, Slot};
@@ -259,9 +259,6 @@ fn log_refused_lines(refused: &[RefusedLine]) {
         log::debug!("refused ({}): {}", reason.word(), line.escape_ascii());
     }
 }
-
-/// An interval given back for reuse, by shard.
-type Spare = Option<Interval>;
 
 #[cfg(test)]
 mod tests;

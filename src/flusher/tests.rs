@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 
 use super::*;
 use crate::kernel::{Datagram, Visit};
-use crate::metric::SetHash;
+use crate::metric::{Interval, SetHash};
 use crate::naming::Dialect;
 use crate::shard::{Shard, ShardSettings};
 use crate::sink::backlog::Order;

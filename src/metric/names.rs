@@ -116,8 +116,8 @@ impl Names {
     }
 
     /// Puts all records together anew, so that memory follows what is remembered: records that
-    /// were freed are used again only for texts of their size. Takes as long as there are names,
-    /// but is due only when more than that was freed.
+    /// were freed are used again only for texts of their size. The time it takes grows with the
+    /// number of names, so it is due only when more is free than in use.
     #[cold]
     fn compact(&mut self) {
         let texts = std::mem::take(&mut self.texts);
