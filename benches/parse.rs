@@ -13,7 +13,7 @@ struct Count {
     refused: u64,
 }
 
-impl Record for Count {
+impl Record<'_> for Count {
     fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
         self.samples += samples.count() as u64;
         Ok(())

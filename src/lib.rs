@@ -12,6 +12,8 @@ pub mod transport;
 #[allow(unsafe_code)]
 pub mod kernel;
 
+pub mod simd;
+
 pub mod protocol;
 
 pub mod metric;

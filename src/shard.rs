@@ -10,7 +10,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::kernel::{Datagram, Receive, ReceiveCounters, SocketMemory, Visit};
 use crate::metric::{
-    InputRules, Interval, Limits, Refusal, Refusals, Samples, SetHash, Silence, Table, TableCounts,
+    Batch, InputRules, Interval, Limits, MetricType, Refusal, Refusals, Sample, Samples, SetHash,
+    Silence, Table, TableCounts,
 };
 use crate::protocol::{self, LineCounts, Record};
 
@@ -113,6 +114,8 @@ pub struct Shard {
     epoch: Instant,
     counts: ShardCounts,
     recorder: Recorder,
+    /// Empty between datagrams.
+    batch: Batch<'static>,
 }
 
 /// The part of a shard that samples go to.
@@ -120,9 +123,15 @@ pub struct Shard {
 struct Recorder {
     table: Table,
     samples: u64,
-    refusals: Refusals,
-    refused_lines: Vec<RefusedLine>,
-    refused_lines_max: usize,
+    refused: Refused,
+}
+
+/// What was refused.
+#[derive(Debug)]
+struct Refused {
+    counts: Refusals,
+    lines: Vec<RefusedLine>,
+    lines_max: usize,
 }
 
 /// Bytes of a refused line that are kept.
@@ -142,10 +151,13 @@ impl Shard {
             recorder: Recorder {
                 table: Table::new(settings.rules, settings.limits, settings.set_hash),
                 samples: 0,
-                refusals: Refusals::default(),
-                refused_lines: Vec::new(),
-                refused_lines_max: settings.refused_lines_max,
+                refused: Refused {
+                    counts: Refusals::default(),
+                    lines: Vec::new(),
+                    lines_max: settings.refused_lines_max,
+                },
             },
+            batch: Batch::default(),
         }
     }
 
@@ -208,11 +220,11 @@ impl Shard {
             interval: self.recorder.table.hand_over(empty),
             counts: ShardCounts {
                 samples: std::mem::take(&mut self.recorder.samples),
-                refusals: std::mem::take(&mut self.recorder.refusals),
+                refusals: std::mem::take(&mut self.recorder.refused.counts),
                 ..counts
             },
             table: self.recorder.table.counts(),
-            refused_lines: std::mem::take(&mut self.recorder.refused_lines),
+            refused_lines: std::mem::take(&mut self.recorder.refused.lines),
             // A socket that cannot be asked has nothing to say about drops.
             sockets: sockets
                 .iter()
@@ -244,24 +256,65 @@ impl Visit for Shard {
         } else if bytes.is_empty() {
             self.counts.datagrams_skipped += 1;
         }
-        protocol::read(bytes, &mut self.counts.lines, &mut self.recorder);
+        let mut recording = Recording {
+            batch: std::mem::take(&mut self.batch),
+            recorder: &mut self.recorder,
+        };
+        protocol::read(bytes, &mut self.counts.lines, &mut recording);
+        recording.finish();
+        self.batch = recording.batch.recycle();
     }
 }
 
-impl Record for Recorder {
-    #[inline]
+impl Refused {
+    #[cold]
+    fn count(&mut self, reason: Refusal, line: &[u8]) {
+        self.counts.count(reason);
+        if self.lines.len() < self.lines_max {
+            let line = line[..line.len().min(REFUSED_LINE_BYTES_MAX)].into();
+            self.lines.push(RefusedLine { reason, line });
+        }
+    }
+}
+
+/// One datagram on its way into the table.
+struct Recording<'a, 's> {
+    recorder: &'s mut Recorder,
+    batch: Batch<'a>,
+}
+
+impl Recording<'_, '_> {
+    /// Records what was gathered.
+    fn finish(&mut self) {
+        let Recorder {
+            table,
+            samples,
+            refused,
+        } = self.recorder;
+        let refuse = |reason, line: &[u8]| refused.count(reason, line);
+        *samples += table.record_batch(&mut self.batch, refuse);
+    }
+}
+
+impl<'a> Record<'a> for Recording<'a, '_> {
     fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
-        self.table.record(samples)?;
-        self.samples += samples.count() as u64;
+        // Gauges stay in order.
+        if samples.metric_type() == MetricType::Gauge {
+            self.finish();
+        }
+        self.recorder.table.record(samples)?;
+        self.recorder.samples += samples.count() as u64;
         Ok(())
     }
 
-    #[cold]
     fn refuse(&mut self, reason: Refusal, line: &[u8]) {
-        self.refusals.count(reason);
-        if self.refused_lines.len() < self.refused_lines_max {
-            let line = line[..line.len().min(REFUSED_LINE_BYTES_MAX)].into();
-            self.refused_lines.push(RefusedLine { reason, line });
+        self.recorder.refused.count(reason, line);
+    }
+
+    #[inline]
+    fn sample(&mut self, sample: &Sample<'a>) {
+        if self.recorder.table.gather(sample, &mut self.batch) {
+            self.finish();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The aggregates of one type, dense by slot.
 
+use crate::simd;
+
 /// The state of one series in one interval. `Default` is the identity of `merge`.
 pub trait Aggregate: Default {
     /// Whether anything was recorded.
@@ -21,6 +23,12 @@ impl<A: Aggregate> Column<A> {
             self.grow(index);
         }
         &mut self.slots[index]
+    }
+
+    /// Asks for the memory of a slot's aggregate.
+    #[inline]
+    pub fn prefetch(&self, slot: u32) {
+        simd::prefetch(&self.slots, slot as usize);
     }
 
     #[cold]

@@ -5,9 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod column;
 mod counter;
 mod gauge;
+mod index;
 mod key_value;
 mod name;
 mod names;
@@ -17,8 +19,10 @@ mod samples;
 mod set;
 mod sketch;
 mod table;
+mod texts;
 mod timer;
 
+pub use batch::Batch;
 pub use column::{Aggregate, Column};
 pub use counter::Counter;
 pub use gauge::Gauge;
@@ -26,7 +30,7 @@ pub use key_value::{KeyValueSample, KeyValues};
 pub use name::{NAME_BYTES_MAX, SEGMENT_BYTES_MAX, SPELLING_BYTES_MAX};
 pub use refusal::{Refusal, Refusals};
 pub use rules::{InputRules, Limits, SafeNames};
-pub use samples::{MetricType, Number, SampleRate, Samples, Values};
+pub use samples::{MetricType, Number, Sample, SampleRate, Samples, Values};
 pub use set::{Set, SetHash};
 pub use sketch::{RELATIVE_ERROR, Sketch};
 pub use table::{Birth, Interval, Silence, SlotId, Table, TableCounts};

@@ -7,20 +7,10 @@
 
 use std::hash::{BuildHasher, Hasher};
 
-use ahash::RandomState;
-use hashbrown::HashTable;
+use foldhash::fast::RandomState;
 
-/// Where a spelling is kept and which slot it leads to.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// All of the hash that is used: the table's 64 bits are made from it, so that growing the
-    /// table does not read the names again.
-    hash: u32,
-    record: u32,
-    name_bytes: u16,
-    tags_bytes: u16,
-    slot: u32,
-}
+use super::index::{Entry, Index};
+use super::texts::{Kind, NONE, Texts};
 
 /// A spelling looked up: the hash is kept for inserting it.
 pub(super) struct Found {
@@ -32,8 +22,8 @@ pub(super) struct Found {
 /// The spellings of one metric type.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    spellings: HashTable<Entry>,
-    safe_names: HashTable<Entry>,
+    spellings: Index,
+    safe_names: Index,
     texts: Texts,
     /// By slot: the last record of its spellings; `NONE` for a free slot.
     heads: Vec<u32>,
@@ -52,27 +42,57 @@ impl Names {
         self.heads.len() - self.free.len()
     }
 
+    /// The hash that a spelling is looked up by.
+    #[inline]
+    pub(super) fn hash(&self, name: &[u8], tags: &[u8]) -> u32 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(name);
+        // Most lines have none: 20 instructions less.
+        if !tags.is_empty() {
+            hasher.write(tags);
+        }
+        ((hasher.finish() >> 32) as u32).max(1)
+    }
+
     /// Looks a spelling up.
     #[inline]
     pub(super) fn find(&self, name: &[u8], tags: &[u8]) -> Found {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(name);
-        hasher.write(tags);
-        let hash = (hasher.finish() >> 32) as u32;
+        self.find_hashed(self.hash(name, tags), name, tags)
+    }
+
+    /// Looks a spelling up whose hash is known.
+    #[inline]
+    pub(super) fn find_hashed(&self, hash: u32, name: &[u8], tags: &[u8]) -> Found {
         let slot = self.lookup(&self.spellings, hash, name, tags);
         Found { hash, slot }
     }
 
     #[inline]
-    fn lookup(&self, among: &HashTable<Entry>, hash: u32, name: &[u8], tags: &[u8]) -> Option<u32> {
+    fn lookup(&self, among: &Index, hash: u32, name: &[u8], tags: &[u8]) -> Option<u32> {
         among
-            .find(spread(hash), |entry| {
-                entry.hash == hash
-                    && usize::from(entry.name_bytes) == name.len()
-                    && usize::from(entry.tags_bytes) == tags.len()
-                    && self.texts.is(entry.record, name, tags)
-            })
+            .find(hash, |record| self.texts.is(record, name, tags))
             .map(|entry| entry.slot)
+    }
+
+    /// Asks for the memory where [`Names::guess`] looks.
+    #[inline]
+    pub(super) fn prefetch(&self, hash: u32) {
+        self.spellings.prefetch(hash);
+    }
+
+    /// The entry that a hash most likely leads to, whose text is asked for. Holds until a spelling
+    /// is added or forgotten.
+    #[inline]
+    pub(super) fn guess(&self, hash: u32, text_bytes: usize) -> Option<Entry> {
+        let entry = self.spellings.first(hash)?;
+        self.texts.prefetch(entry.record, text_bytes);
+        Some(entry)
+    }
+
+    /// Whether a record holds this spelling.
+    #[inline]
+    pub(super) fn is(&self, record: u32, name: &[u8], tags: &[u8]) -> bool {
+        self.texts.is(record, name, tags)
     }
 
     /// Whether the memory for texts can take another spelling.
@@ -102,8 +122,7 @@ impl Names {
         let is_new = by_safe_name.is_none();
         self.add(slot, found.hash, name, tags, Kind::Spelling);
         if is_new && !is_safe {
-            let hash = self.find(safe, b"").hash;
-            self.add(slot, hash, safe, b"", Kind::SafeName);
+            self.add(slot, self.hash(safe, b""), safe, b"", Kind::SafeName);
         }
         (slot, is_new)
     }
@@ -127,13 +146,8 @@ impl Names {
             let mut next = std::mem::replace(&mut self.heads[slot], NONE);
             while next != NONE {
                 let record = texts.get(next);
-                self.put(
-                    slot as u32,
-                    record.hash,
-                    record.name,
-                    record.tags,
-                    record.kind,
-                );
+                let hash = self.hash(record.name, record.tags);
+                self.put(slot as u32, hash, record.name, record.tags, record.kind);
                 next = record.next;
             }
         }
@@ -148,20 +162,16 @@ impl Names {
 
     fn put(&mut self, slot: u32, hash: u32, name: &[u8], tags: &[u8], kind: Kind) {
         let head = &mut self.heads[slot as usize];
-        let record = self.texts.put(*head, hash, kind, name, tags);
+        let record = self.texts.put(*head, kind, name, tags);
         *head = record;
-        let entry = Entry {
-            hash,
-            record,
-            name_bytes: u16::try_from(name.len()).expect("spellings are bounded"),
-            tags_bytes: u16::try_from(tags.len()).expect("spellings are bounded"),
-            slot,
-        };
-        let table = match kind {
+        self.index_of(kind).insert(hash, Entry { record, slot });
+    }
+
+    fn index_of(&mut self, kind: Kind) -> &mut Index {
+        match kind {
             Kind::Spelling => &mut self.spellings,
             Kind::SafeName => &mut self.safe_names,
-        };
-        table.insert_unique(spread(hash), entry, |entry| spread(entry.hash));
+        }
     }
 
     /// Forgets a series with all its spellings; the slot is free for another. Returns false if it
@@ -177,15 +187,9 @@ impl Names {
         while next != NONE {
             let number = next;
             let record = self.texts.get(number);
-            let table = match record.kind {
-                Kind::Spelling => &mut self.spellings,
-                Kind::SafeName => &mut self.safe_names,
-            };
-            let hash = spread(record.hash);
-            if let Ok(entry) = table.find_entry(hash, |entry| entry.record == number) {
-                entry.remove();
-            }
+            let (hash, kind) = (self.hash(record.name, record.tags), record.kind);
             next = record.next;
+            self.index_of(kind).remove(hash, number);
             self.texts.free(number);
         }
         self.free.push(slot);
@@ -193,128 +197,9 @@ impl Names {
     }
 }
 
-/// The table takes its group from the low bits and its tag from the top seven.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash) << 32 | u64::from(hash)
-}
-
-/// No record: the end of a chain.
-const NONE: u32 = u32::MAX;
-
-/// Which table a record belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Spelling,
-    SafeName,
-}
-
-/// Texts of spellings in one block of memory. A record is a header, the name and the tags, in
-/// steps of [`STEP_BYTES`]; freed records are used again for texts of their size.
-#[derive(Debug, Default)]
-struct Texts {
-    bytes: Vec<u8>,
-    /// Freed records by their size in steps.
-    free: Vec<Vec<u32>>,
-    free_bytes: usize,
-}
-
-/// A record, read.
-struct Record<'a> {
-    /// The record before it of the same series.
-    next: u32,
-    hash: u32,
-    kind: Kind,
-    name: &'a [u8],
-    tags: &'a [u8],
-}
-
-const STEP_BYTES: usize = 16;
-
-/// `next`, `hash`, `kind`, and the lengths of name and tags.
-const HEADER_BYTES: usize = 13;
-
-/// So much may be free at any rate.
-const FREE_BYTES_MIN: usize = 16 << 20;
-
-impl Texts {
-    /// Records are numbered by steps, so that 32 bits reach 64 GiB.
-    fn at(record: u32) -> usize {
-        record as usize * STEP_BYTES
-    }
-
-    fn has_room(&self) -> bool {
-        self.bytes.len() / STEP_BYTES + super::name::SPELLING_BYTES_MAX < NONE as usize
-    }
-
-    /// Whether more is free than in use.
-    fn is_sparse(&self) -> bool {
-        self.free_bytes > (self.bytes.len() / 2).max(FREE_BYTES_MIN)
-    }
-
-    #[inline]
-    fn is(&self, record: u32, name: &[u8], tags: &[u8]) -> bool {
-        let text = &self.bytes[Texts::at(record) + HEADER_BYTES..];
-        text[..name.len()] == *name
-            && (tags.is_empty() || text[name.len()..name.len() + tags.len()] == *tags)
-    }
-
-    fn put(&mut self, next: u32, hash: u32, kind: Kind, name: &[u8], tags: &[u8]) -> u32 {
-        let text_bytes = name.len() + tags.len();
-        let steps = (HEADER_BYTES + text_bytes).div_ceil(STEP_BYTES);
-        let record = match self.free.get_mut(steps).and_then(Vec::pop) {
-            Some(record) => {
-                self.free_bytes -= steps * STEP_BYTES;
-                record
-            }
-            None => {
-                let record = self.bytes.len() / STEP_BYTES;
-                self.bytes.resize(self.bytes.len() + steps * STEP_BYTES, 0);
-                u32::try_from(record).expect("has_room was asked")
-            }
-        };
-        let (header, text) = self.bytes[Texts::at(record)..].split_at_mut(HEADER_BYTES);
-        let length = |text: &[u8]| u16::try_from(text.len()).expect("spellings are bounded");
-        header[..4].copy_from_slice(&next.to_le_bytes());
-        header[4..8].copy_from_slice(&hash.to_le_bytes());
-        header[8] = u8::from(kind == Kind::SafeName);
-        header[9..11].copy_from_slice(&length(name).to_le_bytes());
-        header[11..13].copy_from_slice(&length(tags).to_le_bytes());
-        text[..name.len()].copy_from_slice(name);
-        text[name.len()..text_bytes].copy_from_slice(tags);
-        record
-    }
-
-    fn get(&self, record: u32) -> Record<'_> {
-        let (header, text) = self.bytes[Texts::at(record)..].split_at(HEADER_BYTES);
-        let word = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];
-        let length = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
-        let (name, behind) = text.split_at(length(9));
-        Record {
-            next: u32::from_le_bytes(word(0)),
-            hash: u32::from_le_bytes(word(4)),
-            kind: match header[8] {
-                0 => Kind::Spelling,
-                _ => Kind::SafeName,
-            },
-            name,
-            tags: &behind[..length(11)],
-        }
-    }
-
-    fn free(&mut self, record: u32) {
-        let Record { name, tags, .. } = self.get(record);
-        let steps = (HEADER_BYTES + name.len() + tags.len()).div_ceil(STEP_BYTES);
-        if self.free.len() <= steps {
-            self.free.resize_with(steps + 1, Vec::new);
-        }
-        self.free[steps].push(record);
-        self.free_bytes += steps * STEP_BYTES;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::texts::FREE_BYTES_MIN;
     use super::*;
 
     fn intern(names: &mut Names, name: &str, tags: &str, safe: &str) -> (u32, bool) {
@@ -353,7 +238,7 @@ mod tests {
         let mut names = Names::default();
         let slot = intern(&mut names, "a b", "", "a_b").0;
         intern(&mut names, "a_b", "", "a_b");
-        let bytes = names.texts.bytes.len();
+        let bytes = names.texts.size_bytes();
         assert!(names.forget(slot));
         assert!(!names.forget(slot));
         assert_eq!((names.len(), names.series_count()), (0, 0));
@@ -366,7 +251,7 @@ mod tests {
             assert!(names.forget(again));
         }
         assert_eq!(
-            names.texts.bytes.len(),
+            names.texts.size_bytes(),
             bytes,
             "memory of the forgotten is used again"
         );
@@ -387,7 +272,7 @@ mod tests {
                 assert!(names.forget(slot));
             }
         }
-        let bytes = names.texts.bytes.len();
+        let bytes = names.texts.size_bytes();
         assert!(bytes < 2 * FREE_BYTES_MIN, "{bytes} bytes for one name");
         assert_eq!(names.find(b"kept name", b"a:b").slot, Some(kept));
         assert_eq!(

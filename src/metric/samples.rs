@@ -113,6 +113,43 @@ pub struct Samples<'a> {
     pub values: Values<'a>,
 }
 
+/// One value of a counter, a gauge or a timer: what most lines hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample<'a> {
+    /// The line that it stands in.
+    pub line: &'a [u8],
+    /// The name as it was spelled.
+    pub name: &'a [u8],
+    /// The tags field behind its `#`, as it was spelled; empty for none.
+    pub tags: &'a [u8],
+    /// The type of the series: neither a set nor a key-value.
+    pub metric_type: MetricType,
+    /// Weighs counters and the count of timers.
+    pub rate: SampleRate,
+    /// The value.
+    pub number: Number,
+}
+
+impl<'a> Sample<'a> {
+    /// The same as a link with one value.
+    pub fn as_samples(&'a self) -> Samples<'a> {
+        let values = std::slice::from_ref(&self.number);
+        Samples {
+            name: self.name,
+            tags: self.tags,
+            rate: self.rate,
+            values: match self.metric_type {
+                MetricType::Counter => Values::Counter(values),
+                MetricType::Gauge => Values::Gauge(values),
+                MetricType::Timer => Values::Timer(values),
+                MetricType::Set | MetricType::KeyValue => {
+                    unreachable!("a sample is a number of an interval")
+                }
+            },
+        }
+    }
+}
+
 impl Samples<'_> {
     /// The type of the series.
     #[inline]

@@ -97,11 +97,11 @@ pub struct TableCounts {
 /// One shard's table.
 #[derive(Debug)]
 pub struct Table {
-    rules: InputRules,
+    pub(super) rules: InputRules,
     limits: Limits,
     set_hash: SetHash,
-    names: [Names; MetricType::ALL.len()],
-    interval: Interval,
+    pub(super) names: [Names; MetricType::ALL.len()],
+    pub(super) interval: Interval,
     silence: Silence,
     stamp: u64,
     safe_name: Vec<u8>,
@@ -172,23 +172,12 @@ impl Table {
             Values::Timer(values) => {
                 let weight = samples.rate.weight();
                 for number in values {
-                    let value = number.value;
-                    interval.timers.record(
-                        TimerValue { slot, value },
-                        weight,
-                        self.rules.weighted_timers,
-                        self.limits.max_timer_values,
-                    );
+                    self.record_timer(slot, number.value, weight);
                 }
             }
             Values::Gauge(values) => {
-                let gauge = interval.gauges.open(slot);
-                for &Number { value, signed } in values {
-                    if signed && self.rules.sign_moves_gauge {
-                        gauge.move_by(value);
-                    } else {
-                        gauge.set(value, self.stamp);
-                    }
+                for &number in values {
+                    self.record_gauge(slot, number);
                 }
             }
             Values::Set(member) => {
@@ -210,10 +199,30 @@ impl Table {
         }
     }
 
+    #[inline]
+    pub(super) fn record_timer(&mut self, slot: u32, value: f64, weight: f64) {
+        self.interval.timers.record(
+            TimerValue { slot, value },
+            weight,
+            self.rules.weighted_timers,
+            self.limits.max_timer_values,
+        );
+    }
+
+    #[inline]
+    pub(super) fn record_gauge(&mut self, slot: u32, number: Number) {
+        let gauge = self.interval.gauges.open(slot);
+        if number.signed && self.rules.sign_moves_gauge {
+            gauge.move_by(number.value);
+        } else {
+            gauge.set(number.value, self.stamp);
+        }
+    }
+
     /// Makes a slot for a spelling that is new.
     #[cold]
     #[inline(never)]
-    fn intern(
+    pub(super) fn intern(
         &mut self,
         metric_type: MetricType,
         found: &Found,

@@ -5,11 +5,11 @@ use memchr::{memchr, memchr2};
 use smallvec::SmallVec;
 
 use super::counts::LineCounts;
-use super::number::{parse_number, split_short_number};
-use crate::metric::{MetricType, Number, Refusal, SampleRate, Samples, Values};
+use super::number::parse_number;
+use crate::metric::{MetricType, Number, Refusal, Sample, SampleRate, Samples, Values};
 
 /// What lines are read into.
-pub trait Record {
+pub trait Record<'a> {
     /// Takes the samples of one link, or says why not.
     ///
     /// # Errors
@@ -18,6 +18,14 @@ pub trait Record {
 
     /// A link of this line was refused.
     fn refuse(&mut self, reason: Refusal, line: &[u8]);
+
+    /// Takes the only sample of a link, or refuses it. It may be kept until other lines are read,
+    /// as long as those of its type stay in order.
+    fn sample(&mut self, sample: &Sample<'a>) {
+        if let Err(reason) = self.record(&sample.as_samples()) {
+            self.refuse(reason, sample.line);
+        }
+    }
 }
 
 /// Values of one link that are read without allocating.
@@ -28,7 +36,7 @@ const TIME_UNIX_S_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// Reads a line that is trimmed and not empty.
 #[inline]
-pub(super) fn read(line: &[u8], counts: &mut LineCounts, into: &mut impl Record) {
+pub(super) fn read<'a>(line: &'a [u8], counts: &mut LineCounts, into: &mut impl Record<'a>) {
     if line[0] == b'_' && (line.starts_with(b"_e{") || line.starts_with(b"_sc|")) {
         counts.skipped += 1;
         return;
@@ -37,47 +45,10 @@ pub(super) fn read(line: &[u8], counts: &mut LineCounts, into: &mut impl Record)
         into.refuse(Refusal::NoValue, line);
         return;
     };
-    let (name, rest) = (&line[..colon], &line[colon + 1..]);
-    match read_plain(name, rest, into) {
-        Some(Ok(())) => {}
-        Some(Err(reason)) => into.refuse(reason, line),
-        None => read_links(line, name, rest, counts, into),
-    }
-}
-
-/// Reads a line of one value and nothing behind its type, as most are: `name:12.5|ms`. None for
-/// any other, which goes the long way; that would read this one alike, with twice the
-/// instructions.
-#[inline]
-fn read_plain(name: &[u8], text: &[u8], into: &mut impl Record) -> Option<Result<(), Refusal>> {
-    let (number, behind) = split_short_number(text)?;
-    let number = &[number];
-    let values = match behind {
-        b"|c" => Values::Counter(number),
-        b"|ms" => Values::Timer(number),
-        b"|g" => Values::Gauge(number),
-        _ => return None,
-    };
-    Some(into.record(&Samples {
-        name,
-        tags: b"",
-        rate: SampleRate::ALL,
-        values,
-    }))
-}
-
-/// Reads all links of a line.
-#[inline(never)]
-fn read_links(
-    line: &[u8],
-    name: &[u8],
-    mut rest: &[u8],
-    counts: &mut LineCounts,
-    into: &mut impl Record,
-) {
+    let mut rest = &line[colon + 1..];
     loop {
         let (link, next) = Link::split(rest);
-        if let Err(reason) = link.read(name, counts, into) {
+        if let Err(reason) = link.read(line, &line[..colon], counts, into) {
             into.refuse(reason, line);
         }
         match next {
@@ -147,11 +118,13 @@ impl<'a> Link<'a> {
     #[inline]
     fn read(
         self,
-        name: &[u8],
+        line: &'a [u8],
+        name: &'a [u8],
         counts: &mut LineCounts,
-        into: &mut impl Record,
+        into: &mut impl Record<'a>,
     ) -> Result<(), Refusal> {
         let (metric_type, fields) = self.parts?;
+        let tags = fields.tags.unwrap_or_default();
         let mut packed: SmallVec<[Number; PACKED_INLINE]> = SmallVec::new();
         if metric_type != MetricType::Set {
             for value in self.values.split(|&byte| byte == b':') {
@@ -160,23 +133,34 @@ impl<'a> Link<'a> {
         } else if self.values.is_empty() {
             return Err(Refusal::BadValue);
         }
-        let values = match metric_type {
-            MetricType::Counter => Values::Counter(&packed),
-            MetricType::Timer => Values::Timer(&packed),
-            MetricType::Gauge => Values::Gauge(&packed),
-            MetricType::Set => Values::Set(self.values),
-            MetricType::KeyValue => Values::KeyValue {
-                values: &packed,
-                time_unix_s: fields.at.map(|seconds| seconds as u64),
-            },
-        };
         let rate = match (metric_type, fields.at) {
             (MetricType::KeyValue, _) | (_, None) => SampleRate::ALL,
             (_, Some(rate)) => SampleRate::new(rate).ok_or(Refusal::BadRate)?,
         };
+        let values = match (metric_type, &*packed) {
+            (MetricType::Counter | MetricType::Timer | MetricType::Gauge, &[number]) => {
+                into.sample(&Sample {
+                    line,
+                    name,
+                    tags,
+                    metric_type,
+                    rate,
+                    number,
+                });
+                return Ok(());
+            }
+            (MetricType::Counter, values) => Values::Counter(values),
+            (MetricType::Timer, values) => Values::Timer(values),
+            (MetricType::Gauge, values) => Values::Gauge(values),
+            (MetricType::Set, _) => Values::Set(self.values),
+            (MetricType::KeyValue, values) => Values::KeyValue {
+                values,
+                time_unix_s: fields.at.map(|seconds| seconds as u64),
+            },
+        };
         let samples = Samples {
             name,
-            tags: fields.tags.unwrap_or_default(),
+            tags,
             rate,
             values,
         };
@@ -251,7 +235,7 @@ mod tests {
     #[derive(Default)]
     struct Journal(Vec<String>);
 
-    impl Record for Journal {
+    impl Record<'_> for Journal {
         fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
             let name = String::from_utf8_lossy(samples.name);
             let tags = String::from_utf8_lossy(samples.tags);

@@ -2,23 +2,37 @@
 
 use super::counts::LineCounts;
 use super::line::{self, Record};
+use super::plain;
 
 /// Reads all lines of a datagram.
 #[inline]
-pub fn read(datagram: &[u8], counts: &mut LineCounts, record: &mut impl Record) {
+pub fn read<'a>(datagram: &'a [u8], counts: &mut LineCounts, record: &mut impl Record<'a>) {
     let mut start = 0;
-    for end in memchr::memchr_iter(b'\n', datagram) {
-        read_line(&datagram[start..end], counts, record);
-        start = end + 1;
+    while start < datagram.len() {
+        if let Some((sample, next)) = plain::read(datagram, start) {
+            counts.lines += 1;
+            record.sample(&sample);
+            start = next;
+        } else {
+            start = read_any(datagram, start, counts, record);
+        }
     }
-    read_line(&datagram[start..], counts, record);
 }
 
-#[inline]
-fn read_line(text: &[u8], counts: &mut LineCounts, record: &mut impl Record) {
-    let text = line::trim(text);
-    if !text.is_empty() {
+/// Reads the line that begins at `start`, whatever it is. Returns where the next one begins.
+#[inline(never)]
+fn read_any<'a>(
+    datagram: &'a [u8],
+    start: usize,
+    counts: &mut LineCounts,
+    record: &mut impl Record<'a>,
+) -> usize {
+    let rest = &datagram[start..];
+    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    let line = line::trim(&rest[..end]);
+    if !line.is_empty() {
         counts.lines += 1;
-        line::read(text, counts, record);
+        line::read(line, counts, record);
     }
+    start + end + 1
 }

@@ -10,6 +10,7 @@ mod counts;
 mod line;
 mod lines;
 mod number;
+mod plain;
 
 pub use counts::LineCounts;
 pub use line::Record;

@@ -9,7 +9,6 @@ const POWERS_OF_TEN: [f64; EXACT_DIGITS_MAX + 1] = [
 
 /// Reads `[+-] digits [. digits] [e[+-]digits]`, also `.5` and `5.`, and nothing else. None for
 /// any other text, for what overflows, and for what is not zero but too small for a normal double.
-#[inline]
 pub fn parse_number(text: &[u8]) -> Option<Number> {
     let decimal = Decimal::at_start(text);
     if decimal.digits == 0 {
@@ -19,14 +18,6 @@ pub fn parse_number(text: &[u8]) -> Option<Number> {
         Some(number) if decimal.end == text.len() => Some(number),
         _ => parse_slowly(text, &decimal),
     }
-}
-
-/// Reads the short decimal number that a text begins with; what follows it is the rest. None for
-/// anything else, which may be a number all the same.
-#[inline]
-pub(super) fn split_short_number(text: &[u8]) -> Option<(Number, &[u8])> {
-    let decimal = Decimal::at_start(text);
-    Some((decimal.number()?, &text[decimal.end..]))
 }
 
 /// The digits that a text begins with, with a sign before and a point among them.

@@ -25,7 +25,7 @@ struct Sampled {
 #[derive(Default)]
 struct Journal(Vec<Link>);
 
-impl Record for Journal {
+impl Record<'_> for Journal {
     fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
         let numbers = |numbers: &[Number]| {
             let pairs = numbers.iter().map(|number| (number.value, number.signed));
