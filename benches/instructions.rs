@@ -1,0 +1,136 @@
+//! Instructions of parsing and recording a line, counted by callgrind: a guard against code that
+//! becomes slower, on machines whose clock says nothing. Fails where a line takes 5 % more or less
+//! than `benches/record/instructions.txt` has for this architecture; `-- --renew` writes the
+//! figure anew.
+//!
+//! It starts itself under valgrind twice, with one round of traffic and with more, so that the
+//! difference holds nothing of setting up. Names have random hashes, so that a percent of the
+//! figure is chance.
+
+#[allow(dead_code)]
+mod traffic;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use ringstat::kernel::{Datagram, Visit};
+use ringstat::metric::{Interval, Limits, SetHash};
+use ringstat::naming::Dialect;
+use ringstat::shard::{Shard, ShardSettings};
+
+const LINES: u64 = 50_000;
+const NAMES: u64 = 3_000;
+
+/// The rounds of the two runs.
+const ROUNDS: [u64; 2] = [1, 5];
+
+/// How far a figure may be from the recorded one.
+const TOLERANCE: f64 = 0.05;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, rounds] = &*arguments
+        && word == "feed"
+    {
+        feed(rounds.parse().expect("a number of rounds"));
+        return ExitCode::SUCCESS;
+    }
+    let renew = arguments.iter().any(|argument| argument == "--renew");
+    match check(renew) {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(said) => {
+            eprintln!("instructions: {said}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn feed(rounds: u64) {
+    let traffic = traffic::packed(LINES, NAMES);
+    let mut shard = Shard::new(ShardSettings {
+        shard: 0,
+        rules: Dialect::Etsy.input_rules(true, false),
+        limits: Limits::default(),
+        set_hash: SetHash::new(),
+        refused_lines_max: 0,
+        epoch: Instant::now(),
+    });
+    for _ in 0..rounds {
+        shard.batch();
+        for bytes in &traffic.datagrams {
+            shard.datagram(Datagram {
+                bytes,
+                cut_bytes: 0,
+            });
+        }
+    }
+    let hand_over = shard.hand_over(Interval::default(), &[]);
+    assert_eq!(hand_over.counts.samples, rounds * traffic.lines);
+}
+
+fn check(renew: bool) -> Result<String, String> {
+    let valgrind = Command::new("valgrind").arg("--version").output();
+    if valgrind.is_err() && std::env::var_os("CI").is_none() {
+        return Ok("not counted: valgrind is not installed".to_owned());
+    }
+    let [few, many] = ROUNDS.map(count);
+    let lines = (ROUNDS[1] - ROUNDS[0]) * LINES;
+    let per_line = (many? - few?) as f64 / lines as f64;
+    let architecture = std::env::consts::ARCH;
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/record/instructions.txt");
+    let recorded = fs::read_to_string(&path).unwrap_or_default();
+    if renew {
+        let others = recorded
+            .lines()
+            .filter(|line| !line.starts_with(architecture));
+        let mut lines: Vec<String> = others.map(str::to_owned).collect();
+        lines.push(format!("{architecture} {per_line:.0}"));
+        lines.sort();
+        fs::write(&path, lines.join("\n") + "\n").map_err(|error| error.to_string())?;
+        return Ok(format!(
+            "{per_line:.0} instructions a line, from now on the measure"
+        ));
+    }
+    let expected = recorded
+        .lines()
+        .find_map(|line| line.strip_prefix(architecture)?.trim().parse::<f64>().ok());
+    let Some(expected) = expected else {
+        return Err(format!(
+            "{per_line:.0} a line, but nothing is recorded for {architecture}: \
+             cargo bench --bench instructions -- --renew"
+        ));
+    };
+    let change = per_line / expected - 1.0;
+    if change.abs() > TOLERANCE {
+        return Err(format!(
+            "{per_line:.0} a line, {:+.1} % against the recorded {expected:.0}. If that is meant \
+             to be: cargo bench --bench instructions -- --renew",
+            100.0 * change
+        ));
+    }
+    Ok(format!(
+        "{per_line:.0} instructions a line ({expected:.0} recorded)"
+    ))
+}
+
+/// The instructions of a whole run.
+fn count(rounds: u64) -> Result<u64, String> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(this)
+        .args(["feed", &rounds.to_string()])
+        .output()
+        .map_err(|error| format!("valgrind: {error}"))?;
+    let report = String::from_utf8_lossy(&output.stderr);
+    report
+        .lines()
+        .find_map(|line| line.split("Collected : ").nth(1)?.trim().parse().ok())
+        .filter(|_| output.status.success())
+        .ok_or_else(|| format!("valgrind: {}:\n{report}", output.status))
+}
