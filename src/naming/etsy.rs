@@ -38,9 +38,8 @@ struct Percent {
 
 impl Percent {
     fn new(percent: f64) -> Percent {
-        let mut buffer = ryu_js::Buffer::new();
-        let word = buffer
-            .format(percent)
+        let word = percent
+            .to_string()
             .replacen('.', "_", 1)
             .replacen('-', "top", 1);
         let bound = if percent < 0.0 { "lower" } else { "upper" };
