@@ -77,19 +77,16 @@ impl Etsy {
         }
     }
 
+    #[inline]
     pub(super) fn points(&self, series: &Series<'_>, summary: &Summary<'_>, out: &mut impl Points) {
         let mut send = |head: &str, stat: &str, number: f64| {
             out.point(&series.point(head, stat, Value::Shortest(number)));
         };
         match summary {
-            Summary::Counter(counter) => {
-                let rate = counter.sum / series.time.length_s;
+            Summary::Counter(sum) => {
+                let rate = sum / series.time.length_s;
                 send(&self.counter_rate.head, self.counter_rate.stat, rate);
-                send(
-                    &self.counter_count.head,
-                    self.counter_count.stat,
-                    counter.sum,
-                );
+                send(&self.counter_count.head, self.counter_count.stat, *sum);
             }
             Summary::Gauge(level) => send(&self.gauges, "", *level),
             Summary::Timer(values) => {

@@ -41,15 +41,16 @@ impl Gstatsd {
         }
     }
 
+    #[inline]
     pub(super) fn points(&self, series: &Series<'_>, summary: &Summary<'_>, out: &mut impl Points) {
         let mut send = |head: &str, stat: &str, value: Value| {
             out.point(&series.point(head, stat, value));
         };
         match summary {
-            Summary::Counter(counter) => {
-                let rate = counter.sum / series.time.interval_s;
+            Summary::Counter(sum) => {
+                let rate = sum / series.time.interval_s;
                 send(&self.stats, "", Value::Fixed(rate));
-                send(&self.counts, "", Value::Fixed(counter.sum));
+                send(&self.counts, "", Value::Fixed(*sum));
             }
             Summary::Gauge(level) => {
                 send(&self.stats, "", Value::Fixed(*level));
