@@ -125,12 +125,13 @@ impl Etsy {
             send(&names.sum, window.sum);
             send(&names.sum_squares, window.sum_squares);
         }
-        send(".std", values.deviation());
+        let totals = values.totals();
+        send(".std", totals.deviation);
         send(".upper", values.upper());
         send(".lower", values.lower());
-        send(".sum", values.sum());
-        send(".sum_squares", values.sum_squares());
-        send(".mean", values.mean());
+        send(".sum", totals.sum);
+        send(".sum_squares", totals.sum_squares);
+        send(".mean", totals.mean);
         send(".median", values.median());
     }
 }

@@ -83,7 +83,7 @@ impl Gstatsd {
             mean.get_or_insert(window_mean);
             send(&names.upper, Value::Fixed(upper));
         }
-        let mean = mean.unwrap_or_else(|| values.mean());
+        let mean = mean.unwrap_or_else(|| values.totals().mean);
         send(".mean", Value::Fixed(mean));
         send(".upper", Value::Fixed(values.upper()));
         send(".lower", Value::Fixed(values.lower()));
