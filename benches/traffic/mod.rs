@@ -51,6 +51,18 @@ pub(crate) fn every_counter(names: u64) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// So many values of timers, names drawn at random: whole milliseconds, most of them short.
+pub(crate) fn timer_values(names: u64, values: u64) -> Vec<Vec<u8>> {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    (0..values)
+        .map(|_| {
+            let limit = 1 + random.below(1_000);
+            let (name, value) = (random.below(names), random.below(limit));
+            format!("service.timer.{name:07}:{value}|ms").into_bytes()
+        })
+        .collect()
+}
+
 /// Marsaglia's xorshift64: good enough to spread names.
 struct Random(u64);
 

@@ -103,7 +103,7 @@ pub struct Settings {
 
     /// How much each sink may keep while its server is away, in bytes [default: 256MiB]
     ///
-    /// When it is full the oldest interval is dropped and its lines are counted.
+    /// When it is full the oldest lines are dropped and counted.
     #[arg(long, value_name = "SIZE", help_heading = SINKS)]
     #[arg(value_parser = text::parse::<Size>)]
     #[serde(with = "text::one")]

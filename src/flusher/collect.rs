@@ -139,6 +139,8 @@ impl Collector {
     /// Gives the memory of merged intervals back, and tells each shard what it may forget.
     pub(super) fn give_back(&mut self, intervals: Vec<(usize, Interval)>, merger: &Merger) {
         for (number, mut interval) in intervals {
+            // Most names come in the first interval; what they took would never be used again.
+            interval.births = Vec::new();
             interval.reset();
             let shard = &mut self.shards[number];
             shard.spare = Some(interval);

@@ -14,7 +14,7 @@ use crate::kernel::Waker;
 use crate::metric::{Limits, Refusal, Refusals};
 use crate::naming::{FlushTime, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
-use crate::sink::{SinkHandle, Slot};
+use crate::sink::{Counters, SinkHandle};
 use crate::snapshot::{IdleRules, Merger};
 use crate::telemetry::{FlushCounts, Telemetry};
 
@@ -97,7 +97,6 @@ pub struct Flusher {
     collector: Collector,
     merger: Merger,
     outputs: Outputs,
-    outlets: Vec<Outlet>,
     telemetry: Option<Telemetry>,
 }
 
@@ -128,8 +127,7 @@ impl Flusher {
             schedule: Schedule::new(settings.interval, settings.align, moment(start)),
             collector: Collector::new(shards, inbox, settings.limits.max_series),
             merger,
-            outputs: Outputs::new(outlets.iter().map(|outlet| outlet.encoding)),
-            outlets,
+            outputs: Outputs::new(outlets),
             telemetry,
             settings,
         }
@@ -137,6 +135,7 @@ impl Flusher {
 
     /// Flushes until it is told to stop; the last flush is complete when this returns.
     pub fn run(mut self) {
+        step_back();
         loop {
             let due = self.schedule.next(moment(self.start));
             self.wait_until(due);
@@ -180,6 +179,11 @@ impl Flusher {
             ..FlushCounts::default()
         };
         log_refused_lines(&collected.refused_lines);
+        // Taken before any part of this flush is handed over: `points` and the counters of the
+        // sinks tell of the same flushes then.
+        let outlets = self.outputs.outlets().iter();
+        let sinks: Vec<Counters> = outlets.map(|outlet| outlet.sink.counters()).collect();
+        self.outputs.begin(due.end.as_secs());
         self.merger.merge(&collected.intervals);
         let time = FlushTime {
             end_unix_s: due.end.as_secs(),
@@ -194,7 +198,7 @@ impl Flusher {
         naming.closing_points(counts.merger.spoke, time, outputs);
         counts.points_not_finite = outputs.take_not_finite();
         counts.duration = began.elapsed();
-        self.hand_over(&counts, time.end_unix_s);
+        self.finish(&counts, sinks, time.end_unix_s);
         self.collector.give_back(collected.intervals, &self.merger);
         if let Some(file) = &mut self.settings.state_file {
             file.save(&self.merger, stopping);
@@ -206,28 +210,30 @@ impl Flusher {
         );
     }
 
-    /// Adds the daemon's own metrics, and hands what was written to the sinks.
-    fn hand_over(&mut self, counts: &FlushCounts, end_unix_s: u64) {
+    /// Adds the daemon's own metrics, and hands the rest of what was written to the sinks.
+    fn finish(&mut self, counts: &FlushCounts, sinks: Vec<Counters>, end_unix_s: u64) {
         if let Some(telemetry) = &mut self.telemetry {
-            let sinks = self.outlets.iter().map(|outlet| outlet.sink.counters());
             let mut out = self.outputs.without_screen();
-            telemetry.write(counts, sinks, end_unix_s, &mut out);
+            telemetry.write(counts, sinks.into_iter(), end_unix_s, &mut out);
         }
         let note = refused_note(&counts.shards.refusals);
-        let written = self.outputs.take(end_unix_s, &note);
-        for outlet in &self.outlets {
-            let formatted = written.of(outlet.encoding);
-            outlet.sink.push(Slot {
-                end_unix_s,
-                lines: formatted.points,
-                chunks: formatted.chunks.clone(),
-            });
-        }
+        let points = self.outputs.finish(&note);
         if let Some(telemetry) = &mut self.telemetry {
-            telemetry.handed_over(written.points());
+            telemetry.handed_over(points);
         }
     }
 }
+
+/// Lets shards go first where a flush and a shard share a core: the thread that calls it gets about a
+/// tenth of a core that others want, and all of one that nobody wants.
+fn step_back() {
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        log::debug!("cannot lower the priority of the flusher: {error}");
+    }
+}
+
+/// What is added to the niceness of the flusher. On Linux it is that of a thread.
+const NICENESS: i32 = 10;
 
 fn moment(start: Instant) -> Moment {
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

@@ -1,52 +1,52 @@
-//! Writes each point once for every format that a sink asks for.
+//! Writes each point once for every format that a sink asks for, and hands what is written to the
+//! sinks as soon as a chunk is full, so that a flush of any size needs little memory.
 
+use super::Outlet;
 use crate::format::{Encoding, Formatted, Lines, Pickles, Screen};
 use crate::naming::{Point, Points};
+use crate::sink::Part;
 
-/// The formats that are in use.
+/// The formats that are in use, and the sinks that take them.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     lines: Option<Lines>,
     pickles: Option<Pickles>,
     screen: Option<Screen>,
+    outlets: Vec<Outlet>,
+    end_unix_s: u64,
+    /// By format: what left in this flush.
+    left: [Left; Encoding::ALL.len()],
     not_finite: u64,
 }
 
-/// What was written in one flush, by format.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    pub(super) lines: Formatted,
-    pub(super) pickles: Formatted,
-    pub(super) screen: Formatted,
-}
-
-impl Written {
-    /// How many points were handed to each sink; a terminal gets fewer.
-    pub(super) fn points(&self) -> u64 {
-        let (lines, pickles) = (self.lines.points, self.pickles.points);
-        lines.max(pickles).max(self.screen.points)
-    }
-
-    pub(super) fn of(&self, encoding: Encoding) -> &Formatted {
-        match encoding {
-            Encoding::Text => &self.lines,
-            Encoding::Pickle => &self.pickles,
-            Encoding::Screen => &self.screen,
-        }
-    }
+#[derive(Clone, Copy, Debug, Default)]
+struct Left {
+    parts: u32,
+    points: u64,
 }
 
 impl Outputs {
-    pub(super) fn new(encodings: impl Iterator<Item = Encoding>) -> Outputs {
+    pub(super) fn new(outlets: Vec<Outlet>) -> Outputs {
         let mut outputs = Outputs::default();
-        for encoding in encodings {
-            match encoding {
+        for outlet in &outlets {
+            match outlet.encoding {
                 Encoding::Text => outputs.lines = Some(Lines::default()),
                 Encoding::Pickle => outputs.pickles = Some(Pickles::default()),
                 Encoding::Screen => outputs.screen = Some(Screen::default()),
             }
         }
-        outputs
+        Outputs { outlets, ..outputs }
+    }
+
+    /// Begins the flush of a slot with this end, in seconds since 1970.
+    pub(super) fn begin(&mut self, end_unix_s: u64) {
+        self.end_unix_s = end_unix_s;
+        self.left = Default::default();
+    }
+
+    /// The sinks and their formats.
+    pub(super) fn outlets(&self) -> &[Outlet] {
+        &self.outlets
     }
 
     /// For the daemon's own metrics, which are not for people.
@@ -59,37 +59,81 @@ impl Outputs {
         std::mem::take(&mut self.not_finite)
     }
 
-    /// What was written since the last call. The note is for people.
-    pub(super) fn take(&mut self, end_unix_s: u64, note: &str) -> Written {
-        Written {
-            lines: self.lines.as_mut().map(Lines::take).unwrap_or_default(),
-            pickles: self.pickles.as_mut().map(Pickles::take).unwrap_or_default(),
-            screen: self
-                .screen
-                .as_mut()
-                .map(|screen| screen.take(end_unix_s, note))
-                .unwrap_or_default(),
+    /// Hands over the rest. The note is for people. Returns how many points each sink got in all; a
+    /// terminal gets fewer.
+    pub(super) fn finish(&mut self, note: &str) -> u64 {
+        if let Some(lines) = &mut self.lines {
+            let rest = lines.take();
+            self.hand_over(Encoding::Text, &rest);
+        }
+        if let Some(pickles) = &mut self.pickles {
+            let rest = pickles.take();
+            self.hand_over(Encoding::Pickle, &rest);
+        }
+        if let Some(screen) = &mut self.screen {
+            let whole = screen.take(self.end_unix_s, note);
+            self.hand_over(Encoding::Screen, &whole);
+        }
+        let points = self.left.iter().map(|left| left.points);
+        points.max().unwrap_or_default()
+    }
+
+    /// Hands the chunks that are full over.
+    #[cold]
+    fn hand_over_full(&mut self) {
+        if let Some(lines) = &mut self.lines {
+            let full = lines.take_full();
+            self.hand_over(Encoding::Text, &full);
+        }
+        if let Some(pickles) = &mut self.pickles {
+            let full = pickles.take_full();
+            self.hand_over(Encoding::Pickle, &full);
         }
     }
 
+    fn hand_over(&mut self, encoding: Encoding, formatted: &Formatted) {
+        if formatted.chunks.is_empty() {
+            return;
+        }
+        let left = &mut self.left[encoding as usize];
+        for outlet in self.outlets.iter().filter(|o| o.encoding == encoding) {
+            outlet.sink.push(Part {
+                end_unix_s: self.end_unix_s,
+                index: left.parts,
+                lines: formatted.points,
+                chunks: formatted.chunks.clone(),
+            });
+        }
+        left.parts += 1;
+        left.points += formatted.points;
+    }
+
+    #[inline]
     fn write(&mut self, point: &Point<'_>, on_screen: bool) {
         if !point.value.number().is_finite() {
             self.not_finite += 1;
             return;
         }
+        let mut is_full = false;
         if let Some(lines) = &mut self.lines {
             lines.point(point);
+            is_full = lines.has_full();
         }
         if let Some(pickles) = &mut self.pickles {
             pickles.point(point);
+            is_full |= pickles.has_full();
         }
         if on_screen && let Some(screen) = &mut self.screen {
             screen.point(point);
+        }
+        if is_full {
+            self.hand_over_full();
         }
     }
 }
 
 impl Points for Outputs {
+    #[inline]
     fn point(&mut self, point: &Point<'_>) {
         self.write(point, true);
     }

@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::metric::NAME_BYTES_MAX;
 use crate::snapshot::Merger;
 
 /// The file's first line: what it is, and its version.
@@ -86,7 +87,8 @@ fn write(path: &Path, merger: &Merger) -> io::Result<()> {
     writeln!(file, "{HEADING}")?;
     for (name, level) in merger.levels() {
         write!(file, "{level:?} ")?;
-        file.write_all(name)?;
+        file.write_all(name.path)?;
+        file.write_all(name.tags)?;
         file.write_all(b"\n")?;
     }
     file.into_inner()?.sync_all()?;
@@ -109,7 +111,8 @@ fn restore(text: &str, merger: &mut Merger) -> Result<usize, String> {
     for line in lines {
         let gauge = line.split_once(' ').and_then(|(level, name)| {
             let level = level.parse::<f64>().ok().filter(|level| level.is_finite());
-            let is_safe = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+            let is_safe = (1..=NAME_BYTES_MAX).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_graphic());
             Some((level?, name)).filter(|_| is_safe)
         });
         let Some((level, name)) = gauge else {

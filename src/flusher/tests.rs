@@ -11,7 +11,7 @@ use crate::metric::{Interval, SetHash};
 use crate::naming::Dialect;
 use crate::shard::{Shard, ShardSettings};
 use crate::sink::backlog::Order;
-use crate::sink::{Queue, SinkAddress};
+use crate::sink::{Part, Queue, SinkAddress};
 use crate::snapshot::Idle;
 
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -54,11 +54,14 @@ struct Rig {
 
 impl Rig {
     fn new() -> Rig {
+        Rig::with(settings())
+    }
+
+    fn with(settings: FlusherSettings) -> Rig {
         let (messages, inbox) = channel();
         let (commands, for_shard) = channel();
-        let queue = Arc::new(Queue::new("test".to_owned(), Order::Arrival, 1 << 20));
+        let queue = Arc::new(Queue::new("test".to_owned(), Order::Arrival, 16 << 20));
         let sink = SinkHandle::new(SinkAddress::console(), "test".to_owned(), queue.clone());
-        let settings = settings();
         let link = ShardLink {
             commands,
             waker: Waker::new().expect("an eventfd"),
@@ -108,23 +111,48 @@ impl Rig {
         self.messages.send(message).expect("the flusher lives");
     }
 
-    /// The sum of `stats.counters.a.count` over all slots, when all is done.
-    fn finish(self) -> f64 {
+    /// Stops the flusher, with one more interval.
+    fn stop(&mut self) {
+        self.messages
+            .send(Message::Stop)
+            .expect("the flusher lives");
+        while !matches!(self.wait_for_question(), Command::Stop) {
+            self.answer();
+        }
+        self.answer();
+    }
+
+    /// All that was handed to the sink, when all is done.
+    fn parts(self) -> Vec<Part> {
         self.flusher.join().expect("the flusher ends in order");
         self.queue.close();
-        let mut sum = 0.0;
-        while let Some(slot) = self.queue.take_blocking() {
-            let text: Vec<u8> = slot.chunks.concat();
-            let text = String::from_utf8(text).expect("lines are ASCII");
-            let points = text.lines().filter_map(|line| {
-                let value = line.strip_prefix("stats.counters.a.count ")?;
-                value.split(' ').next()?.parse::<f64>().ok()
-            });
-            sum += points.sum::<f64>();
+        let mut parts = Vec::new();
+        while let Some(part) = self.queue.take_blocking() {
             self.queue.sent();
+            parts.push(part);
         }
-        sum
+        parts
     }
+
+    /// The sum of `stats.counters.a.count` over all slots, when all is done.
+    fn finish(self) -> f64 {
+        let values = |part: &Part| values_of("stats.counters.a.count", part);
+        self.parts().iter().flat_map(values).sum()
+    }
+}
+
+fn text_of(part: &Part) -> String {
+    String::from_utf8(part.chunks.concat()).expect("lines are ASCII")
+}
+
+/// The values of the points with this path.
+fn values_of(path: &str, part: &Part) -> Vec<f64> {
+    let text = text_of(part);
+    let values = text.lines().filter_map(|line| {
+        let value = line.strip_prefix(path)?.strip_prefix(' ')?;
+        value.split(' ').next()?.parse::<f64>().ok()
+    });
+    values.collect()
 }
 
 #[test]
@@ -140,11 +168,7 @@ fn an_interval_that_comes_too_late_is_part_of_a_later_flush() {
     rig.record("a:2|c");
     assert!(matches!(rig.wait_for_question(), Command::Flush(_)));
     rig.answer();
-    rig.messages.send(Message::Stop).expect("the flusher lives");
-    while !matches!(rig.wait_for_question(), Command::Stop) {
-        rig.answer();
-    }
-    rig.answer();
+    rig.stop();
     assert_eq!(rig.finish(), 3.0, "both intervals, once");
 }
 
@@ -159,6 +183,58 @@ fn a_stop_while_an_answer_is_due_loses_neither_interval() {
     rig.record("a:4|c");
     rig.answer();
     assert_eq!(rig.finish(), 5.0, "both intervals, once");
+}
+
+/// Own metrics of a flush tell of the sinks as they were before it, although most of its lines are
+/// handed over before they are written: otherwise `points` and `queued_lines` would not balance.
+#[test]
+fn a_large_flush_leaves_in_parts_of_one_slot() {
+    let mut settings = settings();
+    settings.own_prefix = Some("own".to_owned());
+    let mut rig = Rig::with(settings);
+    for number in 0..10_000 {
+        rig.record(&format!("counter.{number:06}:1|c"));
+    }
+    assert!(matches!(rig.wait_for_question(), Command::Flush(_)));
+    rig.answer();
+    assert!(matches!(rig.wait_for_question(), Command::Flush(_)));
+    for number in 0..10_000 {
+        rig.record(&format!("counter.{number:06}:2|c"));
+    }
+    rig.answer();
+    rig.stop();
+    let parts = rig.parts();
+    let slots: Vec<&[Part]> = parts.chunk_by(|_, next| next.index > 0).collect();
+    assert!(slots.len() >= 3);
+    for slot in &slots[..2] {
+        assert!(slot.len() > 2, "{} parts", slot.len());
+        for (index, part) in (0..).zip(*slot) {
+            assert_eq!((part.index, part.end_unix_s), (index, slot[0].end_unix_s));
+            assert!(part.size_bytes() <= crate::format::CHUNK_BYTES as u64);
+            assert_eq!(part.lines, text_of(part).lines().count() as u64);
+        }
+    }
+    let lines = |slot: &[Part]| slot.iter().map(|part| part.lines as f64).sum::<f64>();
+    assert!(lines(slots[0]) > 20_000.0);
+    let last = &slots[1][slots[1].len() - 1];
+    assert_eq!(values_of("own.points", last), [lines(slots[0])]);
+    let queued = values_of("own.sink.test.queued_lines", last);
+    assert_eq!(queued, [lines(slots[0])]);
+    let last = &slots[2][slots[2].len() - 1];
+    assert_eq!(values_of("own.points", last), [lines(slots[1])]);
+}
+
+#[test]
+fn only_the_flusher_steps_back() {
+    let niceness = || rustix::process::nice(0).expect("it can be asked");
+    let before = niceness();
+    let stepped_back = thread::spawn(move || {
+        step_back();
+        niceness()
+    });
+    let after = stepped_back.join().expect("no panic");
+    assert_eq!(after, (before + NICENESS).min(19));
+    assert_eq!(niceness(), before, "other threads are as they were");
 }
 
 #[test]

@@ -14,7 +14,9 @@ const MESSAGE_POINTS: usize = 500;
 #[derive(Debug, Default)]
 pub struct Pickles {
     message: Vec<(String, (u64, f64))>,
+    /// Whole messages, and how many points they hold.
     open: Vec<u8>,
+    open_points: u64,
     done: Formatted,
 }
 
@@ -23,7 +25,17 @@ impl Pickles {
     pub fn take(&mut self) -> Formatted {
         self.close_message();
         self.close_chunk();
+        self.take_full()
+    }
+
+    /// The chunks that are full.
+    pub fn take_full(&mut self) -> Formatted {
         std::mem::take(&mut self.done)
+    }
+
+    /// Whether there is a full chunk.
+    pub fn has_full(&self) -> bool {
+        !self.done.chunks.is_empty()
     }
 
     fn close_message(&mut self) {
@@ -35,8 +47,12 @@ impl Pickles {
         let pickle = serde_pickle::to_vec(&self.message, options)
             .expect("strings and numbers can always be pickled");
         let length = u32::try_from(pickle.len()).expect("a message is bounded");
+        if self.open.len() + pickle.len() + 4 > CHUNK_BYTES {
+            self.close_chunk();
+        }
         self.open.extend_from_slice(&length.to_be_bytes());
         self.open.extend_from_slice(&pickle);
+        self.open_points += self.message.len() as u64;
         self.message.clear();
     }
 
@@ -44,6 +60,7 @@ impl Pickles {
         if !self.open.is_empty() {
             let chunk = std::mem::take(&mut self.open);
             self.done.chunks.push(Bytes::from(chunk));
+            self.done.points += std::mem::take(&mut self.open_points);
         }
     }
 }
@@ -55,12 +72,8 @@ impl Points for Pickles {
         let path = String::from_utf8(path).expect("names are made safe: they are ASCII");
         self.message
             .push((path, (point.time_unix_s, point.value.number())));
-        self.done.points += 1;
         if self.message.len() == MESSAGE_POINTS {
             self.close_message();
-        }
-        if self.open.len() >= CHUNK_BYTES {
-            self.close_chunk();
         }
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::number::push_value;
-use super::{Formatted, push_path};
+use super::{CHUNK_BYTES, Formatted, push_path};
 use crate::naming::{Point, Points, Value};
 
 /// Paths longer than this do not push the values of the others to the right.
@@ -39,12 +39,18 @@ impl Screen {
         let longest = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or_default();
         let path_width = longest(&mut rows.iter().map(|row| row.0.len())).min(PATH_WIDTH_MAX);
         let value_width = longest(&mut rows.iter().map(|row| row.1.len()));
+        let mut chunks = Vec::new();
         for (path, value) in &rows {
-            text.push_str(&format!("  {path:path_width$}  {value:>value_width$}\n"));
+            let row = format!("  {path:path_width$}  {value:>value_width$}\n");
+            if text.len() + row.len() > CHUNK_BYTES {
+                chunks.push(Bytes::from(std::mem::take(&mut text)));
+            }
+            text.push_str(&row);
         }
+        chunks.push(Bytes::from(text));
         Formatted {
             points: rows.len() as u64,
-            chunks: vec![Bytes::from(text)],
+            chunks,
         }
     }
 }

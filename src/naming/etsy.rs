@@ -38,9 +38,8 @@ struct Percent {
 
 impl Percent {
     fn new(percent: f64) -> Percent {
-        let mut buffer = ryu_js::Buffer::new();
-        let word = buffer
-            .format(percent)
+        let word = percent
+            .to_string()
             .replacen('.', "_", 1)
             .replacen('-', "top", 1);
         let bound = if percent < 0.0 { "lower" } else { "upper" };
@@ -78,19 +77,16 @@ impl Etsy {
         }
     }
 
+    #[inline]
     pub(super) fn points(&self, series: &Series<'_>, summary: &Summary<'_>, out: &mut impl Points) {
         let mut send = |head: &str, stat: &str, number: f64| {
             out.point(&series.point(head, stat, Value::Shortest(number)));
         };
         match summary {
-            Summary::Counter(counter) => {
-                let rate = counter.sum / series.time.length_s;
+            Summary::Counter(sum) => {
+                let rate = sum / series.time.length_s;
                 send(&self.counter_rate.head, self.counter_rate.stat, rate);
-                send(
-                    &self.counter_count.head,
-                    self.counter_count.stat,
-                    counter.sum,
-                );
+                send(&self.counter_count.head, self.counter_count.stat, *sum);
             }
             Summary::Gauge(level) => send(&self.gauges, "", *level),
             Summary::Timer(values) => {
@@ -129,12 +125,13 @@ impl Etsy {
             send(&names.sum, window.sum);
             send(&names.sum_squares, window.sum_squares);
         }
-        send(".std", values.deviation());
+        let totals = values.totals();
+        send(".std", totals.deviation);
         send(".upper", values.upper());
         send(".lower", values.lower());
-        send(".sum", values.sum());
-        send(".sum_squares", values.sum_squares());
-        send(".mean", values.mean());
+        send(".sum", totals.sum);
+        send(".sum_squares", totals.sum_squares);
+        send(".mean", totals.mean);
         send(".median", values.median());
     }
 }

@@ -41,15 +41,16 @@ impl Gstatsd {
         }
     }
 
+    #[inline]
     pub(super) fn points(&self, series: &Series<'_>, summary: &Summary<'_>, out: &mut impl Points) {
         let mut send = |head: &str, stat: &str, value: Value| {
             out.point(&series.point(head, stat, value));
         };
         match summary {
-            Summary::Counter(counter) => {
-                let rate = counter.sum / series.time.interval_s;
+            Summary::Counter(sum) => {
+                let rate = sum / series.time.interval_s;
                 send(&self.stats, "", Value::Fixed(rate));
-                send(&self.counts, "", Value::Fixed(counter.sum));
+                send(&self.counts, "", Value::Fixed(*sum));
             }
             Summary::Gauge(level) => {
                 send(&self.stats, "", Value::Fixed(*level));
@@ -82,7 +83,7 @@ impl Gstatsd {
             mean.get_or_insert(window_mean);
             send(&names.upper, Value::Fixed(upper));
         }
-        let mean = mean.unwrap_or_else(|| values.mean());
+        let mean = mean.unwrap_or_else(|| values.totals().mean);
         send(".mean", Value::Fixed(mean));
         send(".upper", Value::Fixed(values.upper()));
         send(".lower", Value::Fixed(values.lower()));

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::metric::{InputRules, MetricType, SafeNames};
-use crate::snapshot::{Idle, IdleRules, Summary};
+use crate::snapshot::{Idle, IdleRules, SeriesName, Summary};
 use etsy::Etsy;
 use gstatsd::Gstatsd;
 
@@ -198,17 +198,20 @@ impl Naming {
         }
     }
 
-    /// The points of one series.
+    /// The points of one series. Hot path of a flush.
+    #[inline]
     pub fn points(
         &self,
         metric_type: MetricType,
-        name: &[u8],
+        name: SeriesName<'_>,
         summary: &Summary<'_>,
         time: FlushTime,
         out: &mut impl Points,
     ) {
-        debug_assert!(!name.is_empty(), "{metric_type:?} without a name");
-        let series = Series::new(name, time);
+        // A name may begin with its tags.
+        let bytes = name.path.len() + name.tags.len();
+        debug_assert!(bytes > 0, "{metric_type:?} without a name");
+        let series = Series { name, time };
         match self {
             Naming::Etsy(etsy) => etsy.points(&series, summary, out),
             Naming::Gstatsd(gstatsd) => gstatsd.points(&series, summary, out),
@@ -226,24 +229,18 @@ impl Naming {
 
 /// A series whose points are being named.
 struct Series<'a> {
-    name: &'a [u8],
-    tags: &'a [u8],
+    name: SeriesName<'a>,
     time: FlushTime,
 }
 
 impl<'a> Series<'a> {
-    fn new(name: &'a [u8], time: FlushTime) -> Series<'a> {
-        let end = memchr::memchr(b';', name).unwrap_or(name.len());
-        let (name, tags) = name.split_at(end);
-        Series { name, tags, time }
-    }
-
+    #[inline]
     fn point(&self, head: &'a str, stat: &'a str, value: Value) -> Point<'a> {
         Point {
             head,
-            name: self.name,
+            name: self.name.path,
             stat,
-            tags: self.tags,
+            tags: self.name.tags,
             value,
             time_unix_s: self.time.end_unix_s,
         }

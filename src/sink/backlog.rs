@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::Slot;
+use super::Part;
 use super::spool::SpoolKey;
 
 /// The order in which a sink takes its slots.
@@ -11,9 +11,9 @@ use super::spool::SpoolKey;
 pub enum Order {
     /// As they came, as fast as the sink takes them.
     Arrival,
-    /// The newest slot first and at once, then older ones, oldest first, one per flush interval
-    /// and half an interval away from the newest: twice the live pace at most. Floods of old
-    /// points have brought Graphite's caches down.
+    /// The newest slot first and at once, its parts in their order; then older ones, oldest first,
+    /// one per flush interval and half an interval away from the newest: twice the live pace at
+    /// most. Floods of old points have brought Graphite's caches down.
     LiveFirst {
         /// The time between two flushes.
         flush_interval: Duration,
@@ -23,41 +23,45 @@ pub enum Order {
 /// What to do now.
 #[derive(Debug)]
 pub enum Next {
-    /// Send this slot; then say [`Backlog::sent`] or [`Backlog::cut_off`].
-    Send(Slot),
-    /// Slots wait, but none may go before this time.
+    /// Send this part; then say [`Backlog::sent`] or [`Backlog::cut_off`].
+    Send(Part),
+    /// Parts wait, but none may go before this time.
     WaitUntil(Instant),
     /// Nothing waits.
     Idle,
 }
 
-/// The slots of one sink that wait, oldest first, and the one that is on its way.
+/// The parts of slots of one sink that wait, oldest first, and the one that is on its way.
 #[derive(Debug)]
 pub struct Backlog {
     order: Order,
     bytes_max: u64,
-    /// Sorted by `number`.
+    /// In the order of slots, and of parts in each.
     waiting: VecDeque<Entry>,
     on_its_way: Option<Entry>,
     /// The number of the next slot; the newest slot, the live one, has the number before.
     number_next: u64,
-    last_live: Option<Instant>,
+    /// When the first part of a slot went that was the newest, and the number of that slot.
+    last_live: Option<(Instant, u64)>,
+    /// When the first part of an older slot went.
     last_old: Option<Instant>,
-    /// Of the slots that were pushed.
+    /// The part of an older slot that went last, without its bytes, if nothing newer went after it.
+    old_under_way: Option<Part>,
+    /// Of the parts that were pushed.
     lines: u64,
     bytes: u64,
-    /// Of the slots that are to be sent again.
+    /// Of the parts that are to be sent again.
     repeated_bytes: u64,
     paced: bool,
     /// Older slots are still to come from the spool.
     spool_first: bool,
 }
 
-/// A slot that was written whole and may have to be written again.
+/// A part that was written whole and may have to be written again.
 #[derive(Debug)]
 pub struct Sent(Entry);
 
-/// What became of a slot that was written whole.
+/// What became of a part that was written whole.
 #[derive(Debug)]
 pub enum Delivery {
     /// For the first time. The token may go to [`Backlog::repeat`].
@@ -69,28 +73,35 @@ pub enum Delivery {
 }
 
 impl Sent {
-    /// The slot.
-    pub fn slot(&self) -> &Slot {
-        &self.0.slot
+    /// The part.
+    pub fn part(&self) -> &Part {
+        &self.0.part
     }
 }
 
 #[derive(Debug)]
 struct Entry {
+    /// The number of its slot.
     number: u64,
-    slot: Slot,
+    part: Part,
     origin: Origin,
 }
 
-/// Where a slot that waits came from. Only those pushed count in the sums.
+/// Where a part that waits came from. Only those pushed count in the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// From the flusher.
     Pushed,
     /// It was sent once already.
     Repeated,
-    /// From a file, which is kept until the slot is sent.
+    /// From a file, which is kept until the part is sent.
     Spooled(SpoolKey),
+}
+
+impl Entry {
+    fn place(&self) -> (u64, u32) {
+        (self.number, self.part.index)
+    }
 }
 
 impl Backlog {
@@ -101,10 +112,11 @@ impl Backlog {
             bytes_max,
             waiting: VecDeque::new(),
             on_its_way: None,
-            // 0 is for slots from the spool.
-            number_next: 1,
+            // 0 is for slots from the spool, none of which is ever the newest.
+            number_next: 2,
             last_live: None,
             last_old: None,
+            old_under_way: None,
             lines: 0,
             bytes: 0,
             repeated_bytes: 0,
@@ -113,50 +125,53 @@ impl Backlog {
         }
     }
 
-    /// Takes the newest slot and gives up the oldest ones, which it returns, until the rest fits.
-    /// The slot that is on its way is never given up; a slot that is larger than the limit is, at
+    /// Takes the next part of the newest slot, or the first of a newer one, and gives up the oldest
+    /// parts, which it returns, until the rest fits: of a slot that does not fit the end stays.
+    /// The part that is on its way is never given up; a part that is larger than the limit is, at
     /// once.
-    pub fn push(&mut self, slot: Slot) -> Vec<Slot> {
-        self.lines += slot.lines;
-        self.bytes += slot.size_bytes();
+    pub fn push(&mut self, part: Part) -> Vec<Part> {
+        self.lines += part.lines;
+        self.bytes += part.size_bytes();
+        if part.index == 0 {
+            self.number_next += 1;
+        }
         self.waiting.push_back(Entry {
-            number: self.number_next,
-            slot,
+            number: self.number_next - 1,
+            part,
             origin: Origin::Pushed,
         });
-        self.number_next += 1;
         let mut given_up = Vec::new();
         self.make_room_of_repeated();
         while self.bytes > self.bytes_max {
             let Some(entry) = self.remove_oldest(Origin::Pushed) else {
                 break;
             };
-            given_up.push(entry.slot);
+            given_up.push(entry.part);
         }
         given_up
     }
 
-    /// Whether old slots wait until one comes from the spool, as those there are older still.
+    /// Whether old slots wait until a part comes from the spool, as those there are older still.
     pub fn set_spool_first(&mut self, spool_first: bool) {
         self.spool_first = spool_first;
     }
 
-    /// Takes a slot from the spool, older than all that wait.
-    pub fn insert_spooled(&mut self, key: SpoolKey, slot: Slot) {
+    /// Takes a part from the spool, older than all that wait.
+    pub fn insert_spooled(&mut self, key: SpoolKey, part: Part) {
         let entry = Entry {
             number: 0,
-            slot,
+            part,
             origin: Origin::Spooled(key),
         };
         self.waiting.push_front(entry);
     }
 
-    /// The slot to send at `now`, if it is time for one.
+    /// The part to send at `now`, if it is time for one.
     ///
     /// # Panics
-    /// If a slot is on its way already.
+    /// If a part is on its way already.
     pub fn next(&mut self, now: Instant) -> Next {
-        assert!(self.on_its_way.is_none(), "one slot at a time");
+        assert!(self.on_its_way.is_none(), "one part at a time");
         match self.due(now) {
             None => return Next::Idle,
             Some(due) if due > now => return Next::WaitUntil(due),
@@ -165,21 +180,33 @@ impl Backlog {
         let entry = match self.order {
             Order::Arrival => self.waiting.pop_front(),
             Order::LiveFirst { .. } if self.newest_is_live() => {
-                self.last_live = Some(now);
-                self.waiting.pop_back()
+                let live = self.number_next - 1;
+                if self.last_live.is_none_or(|(_, number)| number != live) {
+                    self.last_live = Some((now, live));
+                }
+                self.old_under_way = None;
+                let first = self.waiting.partition_point(|entry| entry.number < live);
+                self.waiting.remove(first)
             }
             Order::LiveFirst { .. } => {
-                self.last_old = Some(now);
-                self.waiting.pop_front()
+                if !self.oldest_continues() {
+                    self.last_old = Some(now);
+                }
+                let oldest = self.waiting.pop_front();
+                self.old_under_way = oldest.as_ref().map(|entry| Part {
+                    chunks: Vec::new(),
+                    ..entry.part
+                });
+                oldest
             }
         };
         let entry = entry.expect("something is due");
-        let slot = entry.slot.clone();
+        let part = entry.part.clone();
         self.on_its_way = Some(entry);
-        Next::Send(slot)
+        Next::Send(part)
     }
 
-    /// When the next slot may go: `now` at the earliest, never if nothing waits or what waits must
+    /// When the next part may go: `now` at the earliest, never if nothing waits or what waits must
     /// let the spool go first.
     pub fn due(&self, now: Instant) -> Option<Instant> {
         if self.waiting.is_empty() {
@@ -192,22 +219,25 @@ impl Backlog {
                 None
             }
             Order::LiveFirst { flush_interval } if self.paced && !self.newest_is_live() => {
+                if self.oldest_continues() {
+                    return Some(now);
+                }
                 // Counted from where a slot began: a sink that needs more than half an interval
                 // for one slot would otherwise never come to the old ones.
                 let after_old = self.last_old.map(|began| began + flush_interval);
-                let after_live = self.last_live.map(|began| began + flush_interval / 2);
+                let after_live = self.last_live.map(|(began, _)| began + flush_interval / 2);
                 Some(now.max(after_old.max(after_live).unwrap_or(now)))
             }
             Order::Arrival | Order::LiveFirst { .. } => Some(now),
         }
     }
 
-    /// The slot on its way was written whole.
+    /// The part on its way was written whole.
     ///
     /// # Panics
     /// If none is on its way.
     pub fn sent(&mut self) -> Delivery {
-        let mut entry = self.on_its_way.take().expect("a slot is on its way");
+        let mut entry = self.on_its_way.take().expect("a part is on its way");
         self.forget(&entry);
         match std::mem::replace(&mut entry.origin, Origin::Repeated) {
             Origin::Pushed => Delivery::First(Sent(entry)),
@@ -216,21 +246,21 @@ impl Backlog {
         }
     }
 
-    /// The slot on its way was cut off: it takes its place again, to be sent whole.
+    /// The part on its way was cut off: it takes its place again, to be sent whole.
     ///
     /// # Panics
     /// If none is on its way.
     pub fn cut_off(&mut self) {
-        let entry = self.on_its_way.take().expect("a slot is on its way");
+        let entry = self.on_its_way.take().expect("a part is on its way");
         self.insert(entry);
     }
 
-    /// Sends a slot again that was sent, because its connection ended and nobody knows how much
+    /// Sends a part again that was sent, because its connection ended and nobody knows how much
     /// of it arrived. It takes its old place, but counts neither as queued nor as dropped, and is
-    /// the first to make room: a peer that closes each connection after one slot must not make
+    /// the first to make room: a peer that closes each connection after one part must not make
     /// memory grow.
     pub fn repeat(&mut self, sent: Sent) {
-        self.repeated_bytes += sent.slot().size_bytes();
+        self.repeated_bytes += sent.part().size_bytes();
         self.insert(sent.0);
         self.make_room_of_repeated();
     }
@@ -241,14 +271,14 @@ impl Backlog {
     }
 
     /// Gives up all that was pushed and returns it; what is in files stays there.
-    pub fn clear(&mut self) -> Vec<Slot> {
+    pub fn clear(&mut self) -> Vec<Part> {
         let rest = self.waiting.drain(..).chain(self.on_its_way.take());
         let mut rest: Vec<Entry> = rest
             .filter(|entry| entry.origin == Origin::Pushed)
             .collect();
-        rest.sort_by_key(|entry| entry.number);
+        rest.sort_by_key(Entry::place);
         (self.lines, self.bytes, self.repeated_bytes) = (0, 0, 0);
-        rest.into_iter().map(|entry| entry.slot).collect()
+        rest.into_iter().map(|entry| entry.part).collect()
     }
 
     /// Whether nothing waits and nothing is on its way.
@@ -276,14 +306,22 @@ impl Backlog {
         newest.is_some_and(|newest| newest.number + 1 == self.number_next)
     }
 
+    /// Whether the oldest is of the slot that is under way, so that it does not wait for its time.
+    fn oldest_continues(&self) -> bool {
+        let (oldest, under_way) = (self.waiting.front(), &self.old_under_way);
+        oldest
+            .zip(under_way.as_ref())
+            .is_some_and(|(oldest, under_way)| oldest.part.continues(under_way))
+    }
+
     fn insert(&mut self, entry: Entry) {
         let place = self
             .waiting
-            .partition_point(|other| other.number < entry.number);
+            .partition_point(|other| other.place() < entry.place());
         self.waiting.insert(place, entry);
     }
 
-    /// Removes slots that were sent once already, oldest first, until all that is held fits.
+    /// Removes parts that were sent once already, oldest first, until all that is held fits.
     fn make_room_of_repeated(&mut self) {
         while self.bytes + self.repeated_bytes > self.bytes_max
             && self.remove_oldest(Origin::Repeated).is_some()
@@ -303,10 +341,10 @@ impl Backlog {
     fn forget(&mut self, entry: &Entry) {
         match entry.origin {
             Origin::Pushed => {
-                self.lines -= entry.slot.lines;
-                self.bytes -= entry.slot.size_bytes();
+                self.lines -= entry.part.lines;
+                self.bytes -= entry.part.size_bytes();
             }
-            Origin::Repeated => self.repeated_bytes -= entry.slot.size_bytes(),
+            Origin::Repeated => self.repeated_bytes -= entry.part.size_bytes(),
             Origin::Spooled(_) => {}
         }
     }

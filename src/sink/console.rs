@@ -18,9 +18,9 @@ pub fn start(queue: Arc<Queue>, out: impl Write + Send + 'static) -> io::Result<
 }
 
 fn write_all_slots(queue: &Queue, mut out: impl Write) {
-    while let Some(slot) = queue.take_blocking() {
+    while let Some(part) = queue.take_blocking() {
         let mut written = Ok(());
-        for chunk in &slot.chunks {
+        for chunk in &part.chunks {
             written = written.and_then(|()| out.write_all(chunk));
         }
         match written.and_then(|()| out.flush()) {
@@ -49,14 +49,15 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::sink::Slot;
+    use crate::sink::Part;
     use crate::sink::backlog::Order;
 
     const DEADLINE: Duration = Duration::from_secs(20);
 
-    fn slot(number: u64, text: &'static str) -> Slot {
-        Slot {
+    fn slot(number: u64, text: &'static str) -> Part {
+        Part {
             end_unix_s: number,
+            index: 0,
             lines: 1,
             chunks: vec![Bytes::from_static(text.as_bytes())],
         }

@@ -1,6 +1,7 @@
-//! Sends slots to a Graphite receiver over one TCP connection that stays open.
+//! Sends the parts of slots to a Graphite receiver over one TCP connection that stays open.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
 use std::rc::Rc;
@@ -14,7 +15,7 @@ use super::backlog::Sent;
 use super::backoff::Backoff;
 use super::dial::{Resolve, dial};
 use super::stream::Stream;
-use super::{Queue, SinkAddress, Slot};
+use super::{Part, Queue, SinkAddress};
 
 /// How long a sink waits for what.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +28,7 @@ pub struct Patience {
     pub backoff_min: Duration,
     /// Between two attempts to connect, after many.
     pub backoff_max: Duration,
-    /// For the peer to read the last slot and close the connection too, when the daemon stops.
+    /// For the peer to read what was sent last and close the connection too, when the daemon stops.
     pub close: Duration,
 }
 
@@ -43,8 +44,8 @@ impl Default for Patience {
     }
 }
 
-/// One Graphite sink. Whether a slot holds text or pickles is no matter here: both start anew
-/// with a connection, so a slot that was cut off is sent again whole and nothing is torn.
+/// One Graphite sink. Whether a part holds text or pickles is no matter here: both start anew
+/// with a connection, so a part that was cut off is sent again whole and nothing is torn.
 pub struct Graphite {
     /// Where to.
     pub address: SinkAddress,
@@ -63,9 +64,9 @@ impl Graphite {
         let mut backoff = Backoff::new(self.patience.backoff_min, self.patience.backoff_max);
         let mut outage = Outage::default();
         let mut connected_before = false;
-        // The first connection is made before there is a slot, so that a wrong address is told
-        // of at start; later ones when a slot is due, as a peer may close what is idle.
-        while (!connected_before && !self.queue.is_closed()) || self.queue.wait_for_slot().await {
+        // The first connection is made before there is a part, so that a wrong address is told
+        // of at start; later ones when a part is due, as a peer may close what is idle.
+        while (!connected_before && !self.queue.is_closed()) || self.queue.wait_for_part().await {
             let dialed = dial(
                 &self.resolve,
                 &self.address.host,
@@ -101,20 +102,18 @@ impl Graphite {
         outage: &mut Outage,
     ) -> io::Result<()> {
         let connection = Connection::new(stream, self.patience.write);
-        let mut last_sent: Option<LastSent> = None;
+        let mut last_sent = LastSent::default();
         let mut proof = Proof::NothingSent;
         loop {
             let proven_at = match proof {
                 Proof::StandsAt(at) => at,
                 Proof::NothingSent | Proof::Proven => Instant::now(),
             };
-            let slot = tokio::select! {
+            let part = tokio::select! {
                 biased;
                 end = connection.ended() => {
-                    if let Some(last) = last_sent
-                        && (end.is_err() || last.at.elapsed() < IN_DOUBT)
-                    {
-                        self.queue.repeat(last.sent);
+                    if end.is_err() || last_sent.is_recent() {
+                        last_sent.repeat(&self.queue);
                     }
                     return match proof {
                         Proof::StandsAt(_) => end.and(Err(closed_at_once())),
@@ -129,22 +128,17 @@ impl Graphite {
                     outage.end(&self.address, self.queue.counters().lines_queued);
                     continue;
                 }
-                slot = self.queue.take() => slot,
+                part = self.queue.take() => part,
             };
-            let Some(slot) = slot else {
+            let Some(part) = part else {
                 return self.finish(&connection, last_sent).await;
             };
-            if let Err(error) = connection.write(&slot).await {
+            if let Err(error) = connection.write(&part).await {
                 self.queue.cut_off();
-                if let Some(last) = last_sent {
-                    self.queue.repeat(last.sent);
-                }
+                last_sent.repeat(&self.queue);
                 return Err(error);
             }
-            last_sent = self.queue.sent().map(|sent| LastSent {
-                sent,
-                at: Instant::now(),
-            });
+            last_sent.add(self.queue.sent());
             if matches!(proof, Proof::NothingSent) {
                 proof = Proof::StandsAt(Instant::now() + IN_DOUBT);
             }
@@ -156,15 +150,15 @@ impl Graphite {
     async fn finish<S: Stream>(
         &self,
         connection: &Connection<S>,
-        last_sent: Option<LastSent>,
+        last_sent: LastSent,
     ) -> io::Result<()> {
-        let Some(last) = last_sent else {
+        if last_sent.parts.is_empty() {
             return Ok(());
-        };
+        }
         connection.stream.finish();
         let ended = tokio::time::timeout(self.patience.close, connection.ended()).await;
         if let Ok(Err(error)) = ended {
-            self.queue.repeat(last.sent);
+            last_sent.repeat(&self.queue);
             return Err(error);
         }
         Ok(())
@@ -183,15 +177,52 @@ impl Graphite {
     }
 }
 
-/// A slot that was written whole, kept until the next one is. The kernel has taken it, but a peer
-/// that ends right after it, or with an error, may not have read it all: then it is sent once
-/// more, as Graphite overwrites equal points.
+/// What was written of the last slot, kept until the next one begins. The kernel has taken it, but
+/// a peer that ends right after it, or with an error, may not have read it all: then it is sent once
+/// more, as Graphite overwrites equal points. Of a slot that is larger than what two kernels hold of
+/// a connection only the end is kept.
+#[derive(Default)]
 struct LastSent {
-    sent: Sent,
-    at: Instant,
+    parts: VecDeque<Sent>,
+    size_bytes: u64,
+    at: Option<Instant>,
 }
 
-/// Whether a connection leads to a receiver. A balancer without one accepts, takes a slot and
+impl LastSent {
+    /// A part was written; `None` if it is not to be sent again any more.
+    fn add(&mut self, sent: Option<Sent>) {
+        let last = self.parts.back();
+        let continues = last
+            .zip(sent.as_ref())
+            .is_some_and(|(last, sent)| sent.part().continues(last.part()));
+        if !continues {
+            *self = LastSent::default();
+        }
+        if let Some(sent) = sent {
+            self.size_bytes += sent.part().size_bytes();
+            self.at = Some(Instant::now());
+            self.parts.push_back(sent);
+        }
+        while self.size_bytes > REPEATED_BYTES_MAX
+            && self.parts.len() > 1
+            && let Some(first) = self.parts.pop_front()
+        {
+            self.size_bytes -= first.part().size_bytes();
+        }
+    }
+
+    fn is_recent(&self) -> bool {
+        self.at.is_some_and(|at| at.elapsed() < IN_DOUBT)
+    }
+
+    fn repeat(self, queue: &Queue) {
+        for sent in self.parts {
+            queue.repeat(sent);
+        }
+    }
+}
+
+/// Whether a connection leads to a receiver. A balancer without one accepts, takes a part and
 /// closes: that must neither look like the end of an outage nor make the next attempt sooner.
 enum Proof {
     NothingSent,
@@ -237,10 +268,10 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Writes a slot whole.
-    async fn write(&self, slot: &Slot) -> io::Result<()> {
+    /// Writes a part whole.
+    async fn write(&self, part: &Part) -> io::Result<()> {
         let guard = StallGuard::new(&self.stream, self.write_patience);
-        for chunk in &slot.chunks {
+        for chunk in &part.chunks {
             let mut rest = chunk.clone();
             while !rest.is_empty() {
                 let piece = rest.slice(..rest.len().min(PIECE_BYTES_MAX));
@@ -360,10 +391,14 @@ impl Outage {
     }
 }
 
+/// The most bytes of a slot that are kept to be sent again: more than the kernels of both sides hold
+/// of a connection whose peer does not read (4 MiB to send, and some to receive).
+const REPEATED_BYTES_MAX: u64 = 8 << 20;
+
 /// The most bytes that one write hands to the kernel.
 const PIECE_BYTES_MAX: usize = 4 << 20;
 
-/// A slot is in doubt when its connection ends, even in order, this soon after.
+/// A part is in doubt when its connection ends, even in order, this soon after.
 const IN_DOUBT: Duration = Duration::from_secs(1);
 
 /// The longest pause between attempts once the daemon stops.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Counters, Queue, SinkAddress, Slot};
+use super::{Counters, Part, Queue, SinkAddress};
 
-/// Where the flusher hands one sink's slots over.
+/// Where the flusher hands one sink's points over.
 #[derive(Clone, Debug)]
 pub struct SinkHandle {
     address: SinkAddress,
@@ -22,9 +22,9 @@ impl SinkHandle {
         }
     }
 
-    /// Hands a slot over; never waits.
-    pub fn push(&self, slot: Slot) {
-        self.queue.push(slot);
+    /// Hands a part of a slot over; never waits.
+    pub fn push(&self, part: Part) {
+        self.queue.push(part);
     }
 
     /// The sink's counters, all of one moment.

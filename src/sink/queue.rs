@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use super::backlog::{Backlog, Delivery, Next, Order, Sent};
 use super::spool::{SpoolKey, SpoolSize};
 use super::spooler::{Job, SpoolLink};
-use super::{Counters, Slot};
+use super::{Counters, Part};
 
 /// A sink's queue. The flusher pushes; one consumer takes, either a task ([`Queue::take`]) or a
-/// thread ([`Queue::take_blocking`]), and says after each slot what became of it.
+/// thread ([`Queue::take_blocking`]), and says after each part what became of it.
 #[derive(Debug)]
 pub struct Queue {
     name: String,
@@ -20,7 +20,7 @@ pub struct Queue {
     /// For a consumer that is a task. It holds one permit, so a change between a look at the
     /// state and the wait is not missed.
     changed: Notify,
-    /// For threads: a consumer that waits for a slot, and whoever waits for the end.
+    /// For threads: a consumer that waits for a part, and whoever waits for the end.
     changed_blocking: Condvar,
 }
 
@@ -64,31 +64,31 @@ impl Queue {
         &self.name
     }
 
-    /// Hands a slot over; never waits. When the queue is full, the oldest slots go to the spool, or
-    /// are dropped, counted, and at most once a minute logged. A slot without bytes is nothing to
-    /// send; one without points may say so to a terminal.
-    pub fn push(&self, slot: Slot) {
-        if slot.size_bytes() == 0 {
+    /// Hands a part of a slot over; never waits. The parts of a slot come in their order, none
+    /// between them. When the queue is full, the oldest parts go to the spool, or are dropped,
+    /// counted, and at most once a minute logged. A part without bytes is nothing to send; one
+    /// without points may say so to a terminal.
+    pub fn push(&self, part: Part) {
+        if part.size_bytes() == 0 {
             return;
         }
         let mut state = self.lock();
-        state.counters.lines_pushed += slot.lines;
+        state.counters.lines_pushed += part.lines;
         if state.refuses {
-            state.counters.lines_dropped += slot.lines;
+            state.counters.lines_dropped += part.lines;
             return;
         }
-        let given_up = state.backlog.push(slot);
+        let given_up = state.backlog.push(part);
         let dropped = state.spool_or_drop(given_up, self.bytes_max);
         let tell = state.tell(dropped, Instant::now());
         drop(state);
         self.notify();
         if let Some(told) = tell {
             log::error!(
-                "sink {}: its queue is full ({} bytes): dropped the oldest {} slots, {} lines; \
-                 a larger queue_bytes bridges longer outages",
+                "sink {}: its queue is full ({} bytes): dropped the oldest {} lines; a larger \
+                 queue_bytes bridges longer outages",
                 self.name,
                 self.bytes_max,
-                told.slots,
                 told.lines
             );
         }
@@ -110,7 +110,7 @@ impl Queue {
         }
     }
 
-    /// No slot comes after this. What waits is no longer paced.
+    /// No part comes after this. What waits is no longer paced.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -137,12 +137,12 @@ impl Queue {
         }
     }
 
-    /// The next slot when its time has come, or `None` when the queue is closed and empty. May be
-    /// dropped at any await without losing a slot.
-    pub async fn take(&self) -> Option<Slot> {
+    /// The next part when its time has come, or `None` when the queue is closed and empty. May be
+    /// dropped at any await without losing a part.
+    pub async fn take(&self) -> Option<Part> {
         loop {
             let due = match self.look(Backlog::next) {
-                Look::Ready(Next::Send(slot)) => return Some(slot),
+                Look::Ready(Next::Send(part)) => return Some(part),
                 Look::Ready(Next::WaitUntil(due)) => Some(due),
                 Look::Ready(Next::Idle) => None,
                 Look::Ended => return None,
@@ -153,7 +153,7 @@ impl Queue {
 
     /// Waits until [`Queue::take`] would return at once, and takes nothing. Returns false when
     /// the queue is closed and empty.
-    pub async fn wait_for_slot(&self) -> bool {
+    pub async fn wait_for_part(&self) -> bool {
         loop {
             let due = match self.look(|backlog, now| backlog.due(now)) {
                 Look::Ready(Some(due)) if due <= Instant::now() => return true,
@@ -165,7 +165,7 @@ impl Queue {
     }
 
     /// As [`Queue::take`], for a consumer that is a thread.
-    pub fn take_blocking(&self) -> Option<Slot> {
+    pub fn take_blocking(&self) -> Option<Part> {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
@@ -173,7 +173,7 @@ impl Queue {
                 return None;
             }
             let timeout = match state.backlog.next(now) {
-                Next::Send(slot) => return Some(slot),
+                Next::Send(part) => return Some(part),
                 Next::WaitUntil(due) => due - now,
                 Next::Idle => Duration::MAX,
             };
@@ -182,7 +182,7 @@ impl Queue {
         }
     }
 
-    /// The slot taken last was written whole. Returns it if it may be repeated.
+    /// The part taken last was written whole. Returns it if it may be repeated.
     pub fn sent(&self) -> Option<Sent> {
         let mut state = self.lock();
         if state.over {
@@ -192,22 +192,22 @@ impl Queue {
             Delivery::First(sent) => Some(sent),
             Delivery::FromSpool(key, sent) => {
                 if let Some(spool) = &mut state.spool {
-                    spool.delivered(key, sent.slot());
+                    spool.delivered(key, sent.part());
                 }
                 Some(sent)
             }
             Delivery::Again => None,
         };
         if let Some(sent) = &sent {
-            state.counters.lines_sent += sent.slot().lines;
-            state.counters.bytes_sent += sent.slot().size_bytes();
+            state.counters.lines_sent += sent.part().lines;
+            state.counters.bytes_sent += sent.part().size_bytes();
         }
         drop(state);
         self.changed_blocking.notify_all();
         sent
     }
 
-    /// The slot taken last was not written whole: it is queued again.
+    /// The part taken last was not written whole: it is queued again.
     pub fn cut_off(&self) {
         let mut state = self.lock();
         if !state.over {
@@ -215,7 +215,7 @@ impl Queue {
         }
     }
 
-    /// The slot's connection ended in doubt: it is sent again, see [`Backlog::repeat`].
+    /// The part's connection ended in doubt: it is sent again, see [`Backlog::repeat`].
     pub fn repeat(&self, sent: Sent) {
         self.lock().backlog.repeat(sent);
     }
@@ -224,7 +224,7 @@ impl Queue {
     pub fn refuse(&self) {
         let mut state = self.lock();
         state.refuses = true;
-        let lines: u64 = state.backlog.clear().iter().map(|slot| slot.lines).sum();
+        let lines: u64 = state.backlog.clear().iter().map(|part| part.lines).sum();
         state.counters.lines_dropped += lines;
         drop(state);
         self.notify();
@@ -248,7 +248,7 @@ impl Queue {
         }
     }
 
-    /// Gives up slots to this spool from now on, and takes what it holds for its own.
+    /// Gives up parts to this spool from now on, and takes what it holds for its own.
     pub(super) fn attach_spool(&self, jobs: mpsc::Sender<Job>, found: SpoolSize) {
         let mut state = self.lock();
         state.counters.lines_pushed += found.lines;
@@ -264,11 +264,11 @@ impl Queue {
         }
     }
 
-    /// The spool has read its oldest slot, or has none.
-    pub(super) fn spool_loaded(&self, loaded: Option<(SpoolKey, Slot)>) {
+    /// The spool has read its oldest part, or has none.
+    pub(super) fn spool_loaded(&self, loaded: Option<(SpoolKey, Part)>) {
         let mut state = self.lock();
         match loaded {
-            Some((key, slot)) if !state.over => state.backlog.insert_spooled(key, slot),
+            Some((key, part)) if !state.over => state.backlog.insert_spooled(key, part),
             Some(_) => {}
             None => {
                 if let Some(spool) = &mut state.spool {
@@ -289,7 +289,7 @@ impl Queue {
         }
         state.over = true;
         let rest = state.backlog.clear();
-        // Memory does not grow by it: the slots are here already.
+        // Memory does not grow by it: the parts are here already.
         let dropped = state.spool_or_drop(rest, u64::MAX);
         debug_assert_eq!(dropped, Dropped::default());
         if let Some(spool) = &state.spool {
@@ -344,22 +344,22 @@ enum Look<T> {
 /// What was given up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Dropped {
-    slots: u64,
+    parts: u64,
     lines: u64,
 }
 
 impl State {
-    /// Hands slots to the spool, if there is one and it keeps up; counts the others as dropped.
-    fn spool_or_drop(&mut self, given_up: Vec<Slot>, handed_bytes_max: u64) -> Dropped {
+    /// Hands parts to the spool, if there is one and it keeps up; counts the others as dropped.
+    fn spool_or_drop(&mut self, given_up: Vec<Part>, handed_bytes_max: u64) -> Dropped {
         let mut dropped = Dropped::default();
-        for slot in given_up {
+        for part in given_up {
             let refused = match &mut self.spool {
-                Some(spool) => spool.hand_over(slot, handed_bytes_max),
-                None => Err(slot),
+                Some(spool) => spool.hand_over(part, handed_bytes_max),
+                None => Err(part),
             };
-            if let Err(slot) = refused {
-                dropped.slots += 1;
-                dropped.lines += slot.lines;
+            if let Err(part) = refused {
+                dropped.parts += 1;
+                dropped.lines += part.lines;
             }
         }
         self.counters.lines_dropped += dropped.lines;
@@ -368,10 +368,10 @@ impl State {
 
     /// Notes what was dropped; returns what to log about, at most once per [`TELL_EVERY`].
     fn tell(&mut self, dropped: Dropped, now: Instant) -> Option<Dropped> {
-        self.untold.slots += dropped.slots;
+        self.untold.parts += dropped.parts;
         self.untold.lines += dropped.lines;
         let quiet = self.told.is_some_and(|told| now - told < TELL_EVERY);
-        if self.untold.slots == 0 || quiet {
+        if self.untold.parts == 0 || quiet {
             return None;
         }
         self.told = Some(now);

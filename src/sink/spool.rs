@@ -5,15 +5,17 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::Slot;
+use super::Part;
 
-/// Names one slot in the spool; the order is that of the slots.
+/// Names one part of a slot in the spool; the order is that of the slots and of their parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SpoolKey {
     /// The end of the slot, in seconds since 1970.
     pub end_unix_s: u64,
-    /// Tells slots of one second apart.
+    /// In the order in which the parts of one second came.
     pub number: u64,
+    /// The place of the part in its slot.
+    pub index: u32,
 }
 
 /// What one file holds.
@@ -26,8 +28,8 @@ pub struct SpoolSize {
 }
 
 /// The files of one sink in a folder that other sinks may share. A file is named
-/// `SINK.END.NUMBER.LINES.slot` and holds the slot's bytes; it has this name only once it is whole
-/// and on disk.
+/// `SINK.END.NUMBER.INDEX.LINES.slot` and holds the bytes of a part of a slot; it has this name only
+/// once it is whole and on disk.
 #[derive(Debug)]
 pub struct Spool {
     folder: PathBuf,
@@ -78,21 +80,22 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Writes a slot to disk and returns what was removed, oldest first, to keep to the limit:
-    /// perhaps the slot itself. The slot `keep` stays.
+    /// Writes a part to disk and returns what was removed, oldest first, to keep to the limit:
+    /// perhaps the part itself. The part `keep` stays.
     ///
     /// # Errors
     /// If the file cannot be written; then nothing of it stays.
-    pub fn write(&mut self, slot: &Slot, keep: Option<SpoolKey>) -> io::Result<SpoolSize> {
+    pub fn write(&mut self, part: &Part, keep: Option<SpoolKey>) -> io::Result<SpoolSize> {
         let key = SpoolKey {
-            end_unix_s: slot.end_unix_s,
+            end_unix_s: part.end_unix_s,
             number: self.number_next,
+            index: part.index,
         };
         let size = SpoolSize {
-            lines: slot.lines,
-            bytes: slot.size_bytes(),
+            lines: part.lines,
+            bytes: part.size_bytes(),
         };
-        let written = self.write_file(key, slot);
+        let written = self.write_file(key, part);
         if written.is_err() {
             // What there is of it would take up the room that may have been missing.
             let _ = fs::remove_file(self.temporary());
@@ -106,7 +109,7 @@ impl Spool {
             let Some((&key, &size)) = oldest else {
                 break;
             };
-            // A file that stays is found at the next start; its slot is given up now.
+            // A file that stays is found at the next start; its part is given up now.
             let _ = self.remove(key);
             removed.lines += size.lines;
             removed.bytes += size.bytes;
@@ -114,29 +117,30 @@ impl Spool {
         Ok(removed)
     }
 
-    /// The oldest slot.
+    /// The oldest part.
     pub fn oldest(&self) -> Option<SpoolKey> {
         self.files.first_key_value().map(|(key, _)| *key)
     }
 
-    /// Reads a slot; its file stays.
+    /// Reads a part; its file stays.
     ///
     /// # Errors
-    /// If the file cannot be read, or changed its size: half a slot would tear a line.
-    pub fn read(&self, key: SpoolKey) -> io::Result<Slot> {
+    /// If the file cannot be read, or changed its size: half a part would tear a line.
+    pub fn read(&self, key: SpoolKey) -> io::Result<Part> {
         let size = self.files.get(&key).copied().unwrap_or_default();
         let bytes = fs::read(self.path(key, size.lines))?;
         if bytes.len() as u64 != size.bytes {
             return Err(io::Error::other("somebody changed the file"));
         }
-        Ok(Slot {
+        Ok(Part {
             end_unix_s: key.end_unix_s,
+            index: key.index,
             lines: size.lines,
             chunks: vec![bytes.into()],
         })
     }
 
-    /// Removes a slot, and says what it held.
+    /// Removes a part, and says what it held.
     ///
     /// # Errors
     /// If the file is there and cannot be removed; it is forgotten nevertheless.
@@ -168,13 +172,13 @@ impl Spool {
         }
     }
 
-    fn write_file(&self, key: SpoolKey, slot: &Slot) -> io::Result<()> {
+    fn write_file(&self, key: SpoolKey, part: &Part) -> io::Result<()> {
         let mut file = File::create(self.temporary())?;
-        for chunk in &slot.chunks {
+        for chunk in &part.chunks {
             file.write_all(chunk)?;
         }
         file.sync_all()?;
-        fs::rename(self.temporary(), self.path(key, slot.lines))?;
+        fs::rename(self.temporary(), self.path(key, part.lines))?;
         // The name is on disk only once the folder is.
         File::open(&self.folder)?.sync_all()
     }
@@ -189,20 +193,30 @@ impl Spool {
     }
 
     fn path(&self, key: SpoolKey, lines: u64) -> PathBuf {
-        let SpoolKey { end_unix_s, number } = key;
+        let SpoolKey {
+            end_unix_s,
+            number,
+            index,
+        } = key;
         let sink = &self.sink;
-        self.folder
-            .join(format!("{sink}.{end_unix_s:010}.{number:06}.{lines}.slot"))
+        self.folder.join(format!(
+            "{sink}.{end_unix_s:010}.{number:06}.{index}.{lines}.slot"
+        ))
     }
 
-    /// The slot that a file of this sink holds, and how many lines.
+    /// The part that a file of this sink holds, and how many lines.
     fn parse_name(&self, name: &str) -> Option<(SpoolKey, u64)> {
         let rest = name.strip_prefix(&self.sink)?.strip_prefix('.')?;
         let mut parts = rest.strip_suffix(".slot")?.split('.');
         let end_unix_s = parts.next()?.parse().ok()?;
         let number = parts.next()?.parse().ok()?;
+        let index = parts.next()?.parse().ok()?;
         let lines = parts.next()?.parse().ok()?;
-        let key = SpoolKey { end_unix_s, number };
+        let key = SpoolKey {
+            end_unix_s,
+            number,
+            index,
+        };
         parts.next().is_none().then_some((key, lines))
     }
 }
@@ -213,9 +227,10 @@ mod tests {
 
     use super::*;
 
-    fn slot(end_unix_s: u64) -> Slot {
-        Slot {
+    fn slot(end_unix_s: u64) -> Part {
+        Part {
             end_unix_s,
+            index: 0,
             lines: 10,
             chunks: vec![Bytes::from(vec![b'a'; 60]), Bytes::from(vec![b'b'; 40])],
         }

@@ -1,4 +1,4 @@
-//! Moves slots between a sink's queue and its spool, on a thread of its own: neither the flusher
+//! Moves parts of slots between a sink's queue and its spool, on a thread of its own: neither the flusher
 //! nor the io thread may wait for a disk.
 
 use std::io;
@@ -7,18 +7,18 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use super::Part;
 use super::Queue;
-use super::Slot;
 use super::spool::{Spool, SpoolKey, SpoolSize};
 
 /// What a queue asks its spool for.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Write a slot that the queue gave up.
-    Write(Slot),
-    /// Read the oldest slot into the queue.
+    /// Write a part that the queue gave up.
+    Write(Part),
+    /// Read the oldest part into the queue.
     Load,
-    /// This slot was delivered.
+    /// This part was delivered.
     Remove(SpoolKey),
     /// The daemon ends.
     End,
@@ -45,7 +45,7 @@ pub fn start(queue: Arc<Queue>, spool: Spool) -> io::Result<JoinHandle<()>> {
 struct Spooler {
     queue: Arc<Queue>,
     spool: Spool,
-    /// The slot that the queue has read and not yet delivered.
+    /// The part that the queue has read and not yet delivered.
     loaded: Option<SpoolKey>,
     /// When a log line last told of a failure.
     told: Option<Instant>,
@@ -55,7 +55,7 @@ impl Spooler {
     fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(job) = jobs.recv() {
             match job {
-                Job::Write(slot) => self.write(&slot),
+                Job::Write(part) => self.write(&part),
                 Job::Load => self.load(),
                 Job::Remove(key) => self.remove(key),
                 Job::End => return,
@@ -63,9 +63,9 @@ impl Spooler {
         }
     }
 
-    fn write(&mut self, slot: &Slot) {
-        let bytes = slot.size_bytes();
-        let lost = match self.spool.write(slot, self.loaded) {
+    fn write(&mut self, part: &Part) {
+        let bytes = part.size_bytes();
+        let lost = match self.spool.write(part, self.loaded) {
             Ok(removed) => {
                 if removed.lines > 0 {
                     self.tell("it is full: dropped the oldest; a larger spool_bytes holds more");
@@ -73,9 +73,9 @@ impl Spooler {
                 removed
             }
             Err(error) => {
-                self.tell(&format!("cannot write: {error}; dropped a slot"));
+                self.tell(&format!("cannot write: {error}; dropped a part of a slot"));
                 SpoolSize {
-                    lines: slot.lines,
+                    lines: part.lines,
                     bytes,
                 }
             }
@@ -89,12 +89,12 @@ impl Spooler {
             return;
         };
         match self.spool.read(key) {
-            Ok(slot) => {
+            Ok(part) => {
                 self.loaded = Some(key);
-                self.queue.spool_loaded(Some((key, slot)));
+                self.queue.spool_loaded(Some((key, part)));
             }
             Err(error) => {
-                self.tell(&format!("cannot read: {error}; dropped a slot"));
+                self.tell(&format!("cannot read: {error}; dropped a part of a slot"));
                 // A file that can be neither read nor removed was told of already.
                 let lost = self.spool.forget(key);
                 self.queue.spool_written(0, lost);
@@ -135,7 +135,7 @@ pub(super) struct SpoolLink {
     pub(super) size: SpoolSize,
     /// Bytes handed over and not yet written: a slow disk must not make memory grow.
     handed_bytes: u64,
-    /// A slot was asked for and is not yet delivered.
+    /// A part was asked for and is not yet delivered.
     loading: bool,
 }
 
@@ -149,23 +149,23 @@ impl SpoolLink {
         }
     }
 
-    /// Hands a slot over unless that makes more than `handed_bytes_max` bytes.
+    /// Hands a part over unless that makes more than `handed_bytes_max` bytes.
     ///
     /// # Errors
-    /// The slot, where it is not taken.
-    pub(super) fn hand_over(&mut self, slot: Slot, handed_bytes_max: u64) -> Result<(), Slot> {
-        let bytes = slot.size_bytes();
+    /// The part, where it is not taken.
+    pub(super) fn hand_over(&mut self, part: Part, handed_bytes_max: u64) -> Result<(), Part> {
+        let bytes = part.size_bytes();
         if bytes > handed_bytes_max.saturating_sub(self.handed_bytes) {
-            return Err(slot);
+            return Err(part);
         }
         self.handed_bytes += bytes;
-        self.size.lines += slot.lines;
+        self.size.lines += part.lines;
         self.size.bytes += bytes;
-        self.ask(Job::Write(slot));
+        self.ask(Job::Write(part));
         Ok(())
     }
 
-    /// Asks for the oldest slot if there is one and none is asked for already. Returns whether
+    /// Asks for the oldest part if there is one and none is asked for already. Returns whether
     /// there is one.
     pub(super) fn ask_for_oldest(&mut self) -> bool {
         if self.size.lines > 0 && !self.loading {
@@ -181,17 +181,17 @@ impl SpoolLink {
         self.subtract(lost);
     }
 
-    /// No slot came of what was asked for.
+    /// No part came of what was asked for.
     pub(super) fn loaded_nothing(&mut self) {
         self.loading = false;
     }
 
-    /// The slot that was asked for is delivered.
-    pub(super) fn delivered(&mut self, key: SpoolKey, slot: &Slot) {
+    /// The part that was asked for is delivered.
+    pub(super) fn delivered(&mut self, key: SpoolKey, part: &Part) {
         self.loading = false;
         self.subtract(SpoolSize {
-            lines: slot.lines,
-            bytes: slot.size_bytes(),
+            lines: part.lines,
+            bytes: part.size_bytes(),
         });
         self.ask(Job::Remove(key));
     }

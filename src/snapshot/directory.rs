@@ -3,35 +3,38 @@
 use ahash::RandomState;
 use hashbrown::HashTable;
 
-use crate::metric::Gauge;
+use super::texts::{SeriesName, TextId, Texts};
 
-/// One merged series.
-#[derive(Debug)]
+/// What is known of a merged series beside its name and its aggregate. There may be ten million of
+/// them, so it is no more than twelve bytes.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub(super) name: Box<[u8]>,
-    /// How many slots of shards lead here. While any does, the slot is not given away.
-    pub(super) references: u32,
+    /// Where its name is; [`FREE`] for a slot that is free.
+    page: u32,
+    unit: u16,
+    /// How many slots of shards lead here, one of each shard at most. While any does, the slot is
+    /// not given away.
+    references: u16,
     /// The flush at which it last got samples.
     pub(super) spoke_at: u32,
-    /// The level of a gauge, NaN as long as it has none; unused for other types.
-    pub(super) level: f64,
 }
 
+/// No page has this number.
+const FREE: u32 = u32::MAX;
+
 impl Entry {
-    /// Applies the updates of a gauge to its level, and returns what to report. A level that
-    /// overflows is reported once, but not kept: it would stay so for ever.
-    pub(super) fn update_level(&mut self, gauge: &Gauge, lives: bool) -> f64 {
-        let has_previous = lives && !self.level.is_nan();
-        let level = gauge.level(if has_previous { self.level } else { 0.0 });
-        if level.is_finite() {
-            self.level = level;
-        }
-        level
+    fn text(&self) -> Option<TextId> {
+        let Entry { page, unit, .. } = *self;
+        (page != FREE).then_some(TextId { page, unit })
     }
 
-    /// Forgets the level of a gauge.
-    pub(super) fn drop_level(&mut self) {
-        self.level = f64::NAN;
+    fn set_text(&mut self, text: TextId) {
+        (self.page, self.unit) = (text.page, text.unit);
+    }
+
+    /// Whether some slot of a shard leads here.
+    pub(super) fn is_referred_to(&self) -> bool {
+        self.references > 0
     }
 }
 
@@ -39,7 +42,10 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Directory {
     by_name: HashTable<u32>,
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Entry>,
+    texts: Texts,
+    /// The levels of gauges by slot, NaN for none; empty for other types.
+    levels: Vec<f64>,
     free: Vec<u32>,
     hasher: RandomState,
 }
@@ -55,75 +61,170 @@ impl Directory {
         self.entries.len()
     }
 
-    pub(super) fn get(&self, slot: u32) -> Option<&Entry> {
-        self.entries.get(slot as usize)?.as_ref()
+    /// What is known of the series of a slot, unless the slot is free.
+    #[inline]
+    pub(super) fn entry(&self, slot: u32) -> Option<Entry> {
+        let entry = self.entries.get(slot as usize).copied();
+        entry.filter(|entry| entry.page != FREE)
     }
 
-    pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
-        self.entries.get_mut(slot as usize)?.as_mut()
+    /// The name of the series with this entry.
+    #[inline]
+    pub(super) fn name(&self, entry: Entry) -> SeriesName<'_> {
+        let Entry { page, unit, .. } = entry;
+        self.texts.get(TextId { page, unit })
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut Entry)> {
+    /// All series by slot.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, Entry)> {
         (0u32..)
-            .zip(&mut self.entries)
-            .filter_map(|(slot, entry)| Some((slot, entry.as_mut()?)))
+            .zip(self.entries.iter().copied())
+            .filter(|(_, entry)| entry.page != FREE)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Entry)> {
-        (0u32..)
-            .zip(&self.entries)
-            .filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
+    /// Notes that the series of a slot got samples. Hot path of a merge.
+    #[inline]
+    pub(super) fn spoke(&mut self, slot: u32, now: u32) {
+        self.entries[slot as usize].spoke_at = now;
+    }
+
+    /// A slot of a shard leads here no more.
+    pub(super) fn release(&mut self, slot: u32) {
+        self.entries[slot as usize].references -= 1;
+    }
+
+    /// The level of a gauge, if it has one.
+    pub(super) fn level(&self, slot: u32) -> Option<f64> {
+        let level = self.levels.get(slot as usize).copied();
+        level.filter(|level| !level.is_nan())
+    }
+
+    /// Keeps the level of a gauge.
+    pub(super) fn set_level(&mut self, slot: u32, level: f64) {
+        if self.levels.len() <= slot as usize {
+            self.levels.resize(self.entries.len(), f64::NAN);
+        }
+        self.levels[slot as usize] = level;
+    }
+
+    /// Forgets the level of a gauge.
+    pub(super) fn drop_level(&mut self, slot: u32) {
+        if let Some(level) = self.levels.get_mut(slot as usize) {
+            *level = f64::NAN;
+        }
     }
 
     /// The slot of a name, made if there is none, with one more reference to it. Says whether it
     /// was made.
-    pub(super) fn refer(&mut self, name: Box<[u8]>, now: u32) -> (u32, bool) {
-        let hash = self.hasher.hash_one(&*name);
-        let entries = &self.entries;
-        let of = |slot: &u32| entries[*slot as usize].as_ref().map(|entry| &*entry.name);
-        if let Some(&slot) = self.by_name.find(hash, |slot| of(slot) == Some(&*name)) {
-            self.get_mut(slot)
-                .expect("a named slot is in use")
-                .references += 1;
+    pub(super) fn refer(&mut self, name: &[u8], now: u32) -> (u32, bool) {
+        let hash = self.hasher.hash_one(name);
+        let (entries, texts, hasher) = (&self.entries, &self.texts, &self.hasher);
+        let of = |slot: u32| {
+            let text = entries[slot as usize].text();
+            texts.whole(text.expect("a named slot is in use"))
+        };
+        if let Some(&slot) = self.by_name.find(hash, |&slot| of(slot) == name) {
+            self.entries[slot as usize].references += 1;
             return (slot, false);
         }
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(None);
-            u32::try_from(self.entries.len() - 1).expect("series are bounded")
-        });
-        self.entries[slot as usize] = Some(Entry {
-            name,
+        let slot = self
+            .free
+            .pop()
+            .unwrap_or_else(|| u32::try_from(self.entries.len()).expect("series are bounded"));
+        // Growing hashes all names once more, before the new one is among them.
+        self.by_name
+            .insert_unique(hash, slot, |&slot| hasher.hash_one(of(slot)));
+        let TextId { page, unit } = self.texts.push(name);
+        let entry = Entry {
+            page,
+            unit,
             references: 1,
             spoke_at: now,
-            level: f64::NAN,
-        });
-        let (entries, hasher) = (&self.entries, &self.hasher);
-        self.by_name.insert_unique(hash, slot, |&slot| {
-            let entry = entries[slot as usize]
-                .as_ref()
-                .expect("a named slot is in use");
-            hasher.hash_one(&*entry.name)
-        });
+        };
+        match self.entries.get_mut(slot as usize) {
+            Some(free) => *free = entry,
+            None => {
+                grow_by_an_eighth(&mut self.entries);
+                self.entries.push(entry);
+            }
+        }
         (slot, true)
     }
 
     /// Makes a series that no shard knows yet, with a level.
-    pub(super) fn restore(&mut self, name: Box<[u8]>, level: f64, now: u32) {
+    pub(super) fn restore(&mut self, name: &[u8], level: f64, now: u32) {
         let (slot, _) = self.refer(name, now);
-        let entry = self.get_mut(slot).expect("a named slot is in use");
-        entry.references -= 1;
-        entry.level = level;
+        self.release(slot);
+        self.set_level(slot, level);
     }
 
     /// Forgets a series.
     pub(super) fn remove(&mut self, slot: u32) {
-        let Some(entry) = self.entries[slot as usize].take() else {
+        let entry = &mut self.entries[slot as usize];
+        let Some(text) = entry.text() else {
             return;
         };
-        let hash = self.hasher.hash_one(&*entry.name);
+        entry.page = FREE;
+        let hash = self.hasher.hash_one(self.texts.whole(text));
         if let Ok(found) = self.by_name.find_entry(hash, |&other| other == slot) {
             found.remove();
         }
+        self.texts.remove(text);
+        self.drop_level(slot);
         self.free.push(slot);
+        if self.texts.is_wasteful() {
+            self.put_texts_together();
+        }
+    }
+
+    /// Moves the names to new pages, without those that were removed.
+    fn put_texts_together(&mut self) {
+        let old = std::mem::take(&mut self.texts);
+        for entry in &mut self.entries {
+            if let Some(text) = entry.text() {
+                entry.set_text(self.texts.push(old.whole(text)));
+            }
+        }
+    }
+}
+
+/// Makes room for one more. Doubling would leave a long vector half empty.
+pub(super) fn grow_by_an_eighth<T>(vector: &mut Vec<T>) {
+    if vector.len() == vector.capacity() {
+        vector.reserve_exact((vector.len() / 8).max(16));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_come_and_go_take_no_more_memory_than_those_that_stay() {
+        let mut directory = Directory::default();
+        let stays = |number: u32| format!("stays.{number};a=b").into_bytes();
+        for number in 0..1000 {
+            let (slot, is_new) = directory.refer(&stays(number), 1);
+            assert_eq!((slot, is_new), (number, true));
+        }
+        for number in 0..300_000u32 {
+            let name = format!("{number}.{}", "passes.by.".repeat(20));
+            let (slot, is_new) = directory.refer(name.as_bytes(), 1);
+            assert!(is_new && slot == 1000, "the free slot is used again");
+            directory.set_level(slot, 1.0);
+            directory.remove(slot);
+            assert_eq!(directory.level(slot), None);
+        }
+        assert!(directory.texts.size_bytes() < 40 << 20);
+        assert_eq!((directory.len(), directory.slot_count()), (1000, 1001));
+        for number in 0..1000 {
+            let (slot, is_new) = directory.refer(&stays(number), 1);
+            assert_eq!((slot, is_new), (number, false));
+            let entry = directory.entry(slot).expect("it is in use");
+            let name = directory.name(entry);
+            assert_eq!(name.tags, b";a=b");
+            assert_eq!([name.path, name.tags].concat(), stays(number));
+            assert_eq!(entry.references, 2);
+        }
     }
 }

@@ -6,18 +6,19 @@
 
 use std::cmp::Reverse;
 
-use super::directory::{Directory, Entry};
+use super::directory::{Directory, Entry, grow_by_an_eighth};
 use super::distribution::Distribution;
 use super::idle::IdleRules;
+use super::texts::SeriesName;
 use super::timers::{MergedTimers, ShardLog};
-use crate::metric::{Aggregate, Counter, Gauge, Interval, MetricType, Set, Silence, SlotId};
+use crate::metric::{Aggregate, Gauge, Interval, MetricType, Set, Silence, SlotId};
 
 /// What one series came to in an interval. A series that was silent, and is still reported, has a
 /// count of zero.
 #[derive(Clone, Copy, Debug)]
 pub enum Summary<'a> {
-    /// The sum of a counter, and how many samples the clients took.
-    Counter(Counter),
+    /// The sum of a counter.
+    Counter(f64),
     /// The level of a gauge.
     Gauge(f64),
     /// The values of a timer.
@@ -56,12 +57,27 @@ pub struct MergerCounts {
 /// A slot of a shard, seen from here.
 #[derive(Clone, Copy, Debug)]
 struct Seat {
+    /// The merged slot that it belongs to; [`VACANT`] for a slot that the shard does not use.
     merged: u32,
     /// The flush at which it last got samples.
     spoke_at: u32,
 }
 
-type Seats = Vec<Option<Seat>>;
+/// There are fewer series than this.
+const VACANT: u32 = u32::MAX;
+
+impl Seat {
+    const NONE: Seat = Seat {
+        merged: VACANT,
+        spoke_at: 0,
+    };
+
+    fn merged(self) -> Option<u32> {
+        (self.merged != VACANT).then_some(self.merged)
+    }
+}
+
+type Seats = Vec<Seat>;
 
 /// Merges intervals, and keeps what outlives them.
 #[derive(Debug)]
@@ -74,7 +90,8 @@ pub struct Merger {
     directories: [Directory; MetricType::ALL.len()],
     /// By shard and type.
     seats: Vec<[Seats; MetricType::ALL.len()]>,
-    counters: Vec<Counter>,
+    /// The sums of counters by merged slot.
+    sums: Vec<f64>,
     gauges: Vec<Gauge>,
     /// The gauges of the shard that is being added: its intervals follow each other, and only
     /// what they come to is merged with other shards.
@@ -133,7 +150,7 @@ impl Merger {
             seats: std::iter::repeat_with(Default::default)
                 .take(shards)
                 .collect(),
-            counters: Vec::new(),
+            sums: Vec::new(),
             gauges: Vec::new(),
             shard_gauges: Vec::new(),
             timers: MergedTimers::default(),
@@ -150,7 +167,7 @@ impl Merger {
         self.now = self.now.wrapping_add(1);
         self.counts = MergerCounts::default();
         self.key_values.clear();
-        self.counters.clear();
+        self.sums.clear();
         self.gauges.clear();
         self.sets.clear();
         let mut logs = Vec::new();
@@ -162,10 +179,7 @@ impl Merger {
             let seats = &self.seats[*shard][MetricType::Timer as usize];
             logs.push(ShardLog {
                 timers: &interval.timers,
-                slots: seats
-                    .iter()
-                    .map(|seat| Some(seat.as_ref()?.merged))
-                    .collect(),
+                slots: seats.iter().map(|seat| seat.merged()).collect(),
             });
             let next = intervals.get(index + 1);
             if next.is_none_or(|(next, _)| next != shard) {
@@ -192,8 +206,13 @@ impl Merger {
     /// Gives every merged series an aggregate.
     fn make_aggregates(&mut self) {
         let slot_count = |metric_type| self.directories[metric_type as usize].slot_count();
-        self.counters
-            .resize_with(slot_count(MetricType::Counter), Counter::default);
+        let counters = slot_count(MetricType::Counter);
+        if self.sums.capacity() < counters {
+            // Doubling would leave a long vector half empty.
+            self.sums
+                .reserve_exact(counters + counters / 8 - self.sums.len());
+        }
+        self.sums.resize(counters, 0.0);
         for gauges in [&mut self.gauges, &mut self.shard_gauges] {
             gauges.resize_with(slot_count(MetricType::Gauge), Gauge::default);
         }
@@ -204,11 +223,10 @@ impl Merger {
     fn unseat(&mut self, shard: usize, forgotten: &[SlotId]) {
         for id in forgotten {
             let kind = id.metric_type as usize;
-            let seat = self.seats[shard][kind].get_mut(id.slot as usize);
-            if let Some(seat) = seat.and_then(Option::take)
-                && let Some(entry) = self.directories[kind].get_mut(seat.merged)
+            if let Some(seat) = self.seats[shard][kind].get_mut(id.slot as usize)
+                && let Some(merged) = std::mem::replace(seat, Seat::NONE).merged()
             {
-                entry.references -= 1;
+                self.directories[kind].release(merged);
             }
         }
     }
@@ -216,17 +234,18 @@ impl Merger {
     fn seat(&mut self, shard: usize, interval: &Interval) {
         for birth in &interval.births {
             let kind = birth.id.metric_type as usize;
-            let (merged, is_new) = self.directories[kind].refer(birth.name.clone(), self.now);
+            let (merged, is_new) = self.directories[kind].refer(&birth.name, self.now);
             self.counts.new += u64::from(is_new);
             let seats = &mut self.seats[shard][kind];
             let index = birth.id.slot as usize;
-            if seats.len() <= index {
-                seats.resize(index + 1, None);
+            while seats.len() <= index {
+                grow_by_an_eighth(seats);
+                seats.push(Seat::NONE);
             }
-            seats[index] = Some(Seat {
+            seats[index] = Seat {
                 merged,
                 spoke_at: self.now,
-            });
+            };
         }
     }
 
@@ -234,65 +253,67 @@ impl Merger {
     fn add(&mut self, shard: usize, interval: &Interval) {
         let now = self.now;
         let seats = &mut self.seats[shard];
-        let directories = &mut self.directories;
-        let mut walk = |metric_type: MetricType, merge: &mut dyn FnMut(u32, usize) -> bool| {
-            let directory = &mut directories[metric_type as usize];
-            for (slot, seat) in (0u32..).zip(&mut seats[metric_type as usize]) {
-                if let Some(seat) = seat
-                    && merge(slot, seat.merged as usize)
-                {
-                    seat.spoke_at = now;
-                    if let Some(entry) = directory.get_mut(seat.merged) {
-                        entry.spoke_at = now;
-                    }
-                }
-            }
-        };
-        walk(MetricType::Counter, &mut |slot, merged| {
+        let counters = MetricType::Counter as usize;
+        let gauges = MetricType::Gauge as usize;
+        let sets = MetricType::Set as usize;
+        let timers = MetricType::Timer as usize;
+        let key_values = MetricType::KeyValue as usize;
+        let (sums, directory) = (&mut self.sums, &mut self.directories[counters]);
+        walk(&mut seats[counters], directory, now, |slot, merged| {
             touched(interval.counters.get(slot))
-                .map(|counter| self.counters[merged].merge(counter))
+                .map(|counter| sums[merged] += counter.sum)
                 .is_some()
         });
-        walk(MetricType::Gauge, &mut |slot, merged| {
+        let (levels, directory) = (&mut self.shard_gauges, &mut self.directories[gauges]);
+        walk(&mut seats[gauges], directory, now, |slot, merged| {
             touched(interval.gauges.get(slot))
-                .map(|gauge| self.shard_gauges[merged].follow(gauge))
+                .map(|gauge| levels[merged].follow(gauge))
                 .is_some()
         });
-        walk(MetricType::Set, &mut |slot, merged| {
+        let (all, directory) = (&mut self.sets, &mut self.directories[sets]);
+        walk(&mut seats[sets], directory, now, |slot, merged| {
             touched(interval.sets.get(slot))
-                .map(|set| self.sets[merged].merge(set, self.limits.set_values))
+                .map(|set| all[merged].merge(set, self.limits.set_values))
                 .is_some()
         });
-        walk(MetricType::Timer, &mut |slot, _| {
+        let directory = &mut self.directories[timers];
+        walk(&mut seats[timers], directory, now, |slot, _| {
             interval.timers.counts.is_touched(slot)
         });
-        walk(MetricType::KeyValue, &mut |slot, _| {
+        let directory = &mut self.directories[key_values];
+        walk(&mut seats[key_values], directory, now, |slot, _| {
             interval.key_values.counts.is_touched(slot)
         });
-        let seats = &seats[MetricType::KeyValue as usize];
+        let seats = &seats[key_values];
         self.key_values
             .extend(interval.key_values.log.iter().filter_map(|sample| {
-                let seat = seats.get(sample.slot as usize).copied().flatten()?;
-                Some((seat.merged, sample.value, sample.time_unix_s))
+                let merged = seats.get(sample.slot as usize)?.merged()?;
+                Some((merged, sample.value, sample.time_unix_s))
             }));
         self.counts.timer_values_coarse += interval.timers.coarse_count;
     }
 
     /// Hands over the summary of every series that spoke or is still reported, type by type, and
     /// forgets those whose time has come.
-    pub fn summaries(&mut self, mut each: impl FnMut(MetricType, &[u8], Summary<'_>)) {
+    pub fn summaries(&mut self, mut each: impl FnMut(MetricType, SeriesName<'_>, Summary<'_>)) {
         for (index, metric_type) in MetricType::ALL.into_iter().enumerate() {
             let patience = self.patience_flushes(metric_type);
             let mut expired = Vec::new();
-            for (slot, entry) in self.directories[metric_type as usize].iter_mut() {
+            let directory = &mut self.directories[metric_type as usize];
+            for slot in 0..directory.slot_count() as u32 {
                 let at = slot as usize;
+                let Some(entry) = directory.entry(slot) else {
+                    continue;
+                };
                 let silent_flushes = self.now.wrapping_sub(entry.spoke_at);
                 // A gauge whose first sum overflowed has no level to repeat.
-                let is_blank = metric_type == MetricType::Gauge && entry.level.is_nan();
-                if silent_flushes > patience || (silent_flushes > 0 && is_blank) {
+                let is_blank = silent_flushes > 0
+                    && metric_type == MetricType::Gauge
+                    && directory.level(slot).is_none();
+                if silent_flushes > patience || is_blank {
                     if !self.rules.keeps_quiet_level(metric_type) {
-                        entry.drop_level();
-                        if entry.references == 0 {
+                        directory.drop_level(slot);
+                        if !entry.is_referred_to() {
                             expired.push(slot);
                         }
                     }
@@ -301,18 +322,22 @@ impl Merger {
                 self.counts.reported[index] += 1;
                 self.counts.spoke += u64::from(silent_flushes == 0);
                 let summary = match metric_type {
-                    MetricType::Counter => Summary::Counter(self.counters[at]),
-                    MetricType::Gauge => Summary::Gauge(match silent_flushes {
-                        0 => entry.update_level(&self.gauges[at], self.rules.gauge_level_lives),
-                        _ => entry.level,
-                    }),
+                    MetricType::Counter => Summary::Counter(self.sums[at]),
+                    MetricType::Gauge => {
+                        if silent_flushes == 0 {
+                            let lives = self.rules.gauge_level_lives;
+                            Summary::Gauge(update_level(directory, slot, &self.gauges[at], lives))
+                        } else {
+                            Summary::Gauge(directory.level(slot).unwrap_or_default())
+                        }
+                    }
                     MetricType::Timer => {
                         Summary::Timer(self.timers.distribution(slot, self.weighted_timers))
                     }
                     MetricType::Set => Summary::Set(self.sets[at].count()),
                     MetricType::KeyValue => continue,
                 };
-                each(metric_type, &entry.name, summary);
+                each(metric_type, directory.name(entry), summary);
             }
             self.counts.expired += expired.len() as u64;
             for slot in expired {
@@ -333,12 +358,15 @@ impl Merger {
         idle.flushes(self.rules.interval).unwrap_or(u32::MAX)
     }
 
-    fn key_value_summaries(&mut self, each: &mut impl FnMut(MetricType, &[u8], Summary<'_>)) {
+    fn key_value_summaries(
+        &mut self,
+        each: &mut impl FnMut(MetricType, SeriesName<'_>, Summary<'_>),
+    ) {
         let directory = &self.directories[MetricType::KeyValue as usize];
         for &(slot, value, time_unix_s) in &self.key_values {
-            if let Some(entry) = directory.get(slot) {
+            if let Some(entry) = directory.entry(slot) {
                 let summary = Summary::KeyValue { value, time_unix_s };
-                each(MetricType::KeyValue, &entry.name, summary);
+                each(MetricType::KeyValue, directory.name(entry), summary);
             }
         }
     }
@@ -353,8 +381,10 @@ impl Merger {
         }
         let mut candidates: Vec<(u32, usize, u32)> = Vec::new();
         for (kind, directory) in self.directories.iter().enumerate() {
-            let idle = directory.iter().filter(|(_, entry)| entry.references == 0);
-            let silent_flushes = |entry: &Entry| self.now.wrapping_sub(entry.spoke_at);
+            let idle = directory
+                .iter()
+                .filter(|(_, entry)| !entry.is_referred_to());
+            let silent_flushes = |entry: Entry| self.now.wrapping_sub(entry.spoke_at);
             candidates.extend(idle.map(|(slot, entry)| (silent_flushes(entry), kind, slot)));
         }
         candidates.sort_unstable_by_key(|&(silent_flushes, ..)| Reverse(silent_flushes));
@@ -372,7 +402,9 @@ impl Merger {
         for metric_type in MetricType::ALL {
             let seats = &self.seats[shard][metric_type as usize];
             for (slot, seat) in (0u32..).zip(seats) {
-                let Some(seat) = seat else { continue };
+                if seat.merged().is_none() {
+                    continue;
+                }
                 let flushes = self.now.wrapping_sub(seat.spoke_at);
                 let id = SlotId { metric_type, slot };
                 if flushes > self.limits.seat_flushes && silence.forget.len() < FORGET_MAX {
@@ -389,16 +421,17 @@ impl Merger {
     }
 
     /// The gauges and their levels, to be kept over a restart.
-    pub fn levels(&self) -> impl Iterator<Item = (&[u8], f64)> {
-        self.directories[MetricType::Gauge as usize]
-            .iter()
-            .filter(|(_, entry)| !entry.level.is_nan())
-            .map(|(_, entry)| (&*entry.name, entry.level))
+    pub fn levels(&self) -> impl Iterator<Item = (SeriesName<'_>, f64)> {
+        let directory = &self.directories[MetricType::Gauge as usize];
+        directory.iter().filter_map(|(slot, entry)| {
+            let level = directory.level(slot)?;
+            Some((directory.name(entry), level))
+        })
     }
 
     /// Gives a gauge the level that it had before a restart.
     pub fn restore_level(&mut self, name: &[u8], level: f64) {
-        self.directories[MetricType::Gauge as usize].restore(name.into(), level, self.now);
+        self.directories[MetricType::Gauge as usize].restore(name, level, self.now);
     }
 
     /// What the last merge did.
@@ -409,6 +442,33 @@ impl Merger {
 
 fn touched<A: Aggregate>(aggregate: Option<&A>) -> Option<&A> {
     aggregate.filter(|aggregate| aggregate.is_touched())
+}
+
+/// Offers the slots of a shard that are in use, each with its merged slot, to `merge`, which says
+/// whether there were samples.
+fn walk(
+    seats: &mut [Seat],
+    directory: &mut Directory,
+    now: u32,
+    mut merge: impl FnMut(u32, usize) -> bool,
+) {
+    for (slot, seat) in (0u32..).zip(seats) {
+        if seat.merged != VACANT && merge(slot, seat.merged as usize) {
+            seat.spoke_at = now;
+            directory.spoke(seat.merged, now);
+        }
+    }
+}
+
+/// Applies the updates of a gauge to its level, and returns what to report. A level that overflows
+/// is reported once, but not kept: it would stay so for ever.
+fn update_level(directory: &mut Directory, slot: u32, gauge: &Gauge, lives: bool) -> f64 {
+    let previous = directory.level(slot).filter(|_| lives);
+    let level = gauge.level(previous.unwrap_or_default());
+    if level.is_finite() {
+        directory.set_level(slot, level);
+    }
+    level
 }
 
 #[cfg(test)]

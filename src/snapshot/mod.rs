@@ -9,8 +9,10 @@ mod directory;
 mod distribution;
 mod idle;
 mod merger;
+mod texts;
 mod timers;
 
-pub use distribution::{Distribution, Window};
+pub use distribution::{Distribution, Totals, Window};
 pub use idle::{Idle, IdleRules};
 pub use merger::{Merger, MergerCounts, Summary};
+pub use texts::SeriesName;

@@ -19,6 +19,8 @@ pub(super) struct MergedTimers {
     /// Of the series asked for last, where its values are not plain: (value, weight) in order of
     /// value, and the same apart.
     sorted: Vec<(f64, f64)>,
+    /// The values of the series asked for last, as integers in the same order.
+    keys: Vec<u64>,
     sorted_values: Vec<f64>,
     shares: Vec<f64>,
 }
@@ -45,12 +47,19 @@ impl MergedTimers {
         self.sketches.clear();
         let mut total = 0;
         for log in logs {
+            let is_counted = log.timers.folded.is_empty();
             for (slot, merged) in (0u32..).zip(&log.slots) {
                 if let (Some(merged), Some(count)) = (*merged, log.timers.counts.get(slot)) {
                     self.counts[merged as usize].merge(count);
+                    if is_counted {
+                        // What was received is all in the log: no need to go over it twice.
+                        self.ends[merged as usize] += count.received as usize;
+                        total += count.received as usize;
+                    }
                 }
             }
-            for sample in &log.timers.log {
+            let uncounted = if is_counted { &[] } else { &*log.timers.log };
+            for sample in uncounted {
                 if let Some(merged) = log.merged(sample.slot) {
                     self.ends[merged as usize] += 1;
                     total += 1;
@@ -132,7 +141,7 @@ impl MergedTimers {
             });
         } else if self.weights.is_empty() {
             let values = &mut self.values[range];
-            values.sort_unstable_by(f64::total_cmp);
+            sort(values, &mut self.keys);
             distribution.values = values;
             return distribution;
         } else {
@@ -163,5 +172,50 @@ impl MergedTimers {
         distribution.values = &self.sorted_values;
         distribution.shares = (!is_plain).then_some(&*self.shares);
         distribution
+    }
+}
+
+/// Sorts values by their total order. Integers of the same order are compared in one instruction,
+/// where `f64::total_cmp` needs eight: half of the time.
+fn sort(values: &mut [f64], keys: &mut Vec<u64>) {
+    keys.clear();
+    keys.extend(values.iter().map(|&value| key_of(value)));
+    keys.sort_unstable();
+    for (value, &key) in values.iter_mut().zip(&*keys) {
+        *value = value_of(key);
+    }
+}
+
+/// The sign bit, which is set in the key of what is not negative.
+const SIGN: u64 = 1 << 63;
+
+/// An integer that is less where the number is: the bits of negative numbers, which grow with their
+/// magnitude, are turned around.
+fn key_of(value: f64) -> u64 {
+    let bits = value.to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
+
+fn value_of(key: u64) -> f64 {
+    f64::from_bits(if key & SIGN == 0 { !key } else { key & !SIGN })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_sorted_in_their_total_order() {
+        let edges = [0.0, -0.0, 1.0, -1.0, 5e-324, -5e-324, f64::MAX, f64::MIN];
+        let mut random = fastrand::Rng::with_seed(5);
+        for count in [0, 1, 2, 30, 1_000] {
+            let any = (0..count).map(|_| random.f64() * 1e3 - 500.0);
+            let mut values: Vec<f64> = any.chain(edges).collect();
+            let mut expected = values.clone();
+            expected.sort_by(f64::total_cmp);
+            sort(&mut values, &mut Vec::new());
+            let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&values), bits(&expected));
+        }
     }
 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use super::{Backend, IoHandle, Settings, SinkHandle, run};
 use crate::sink::dial::Resolve;
 use crate::sink::graphite::Patience;
-use crate::sink::{Counters, SinkAddress, Slot};
+use crate::sink::{Counters, Part, SinkAddress};
 
 mod endings;
 mod faults;
+mod parts;
 mod peer;
 mod spooling;
 
@@ -52,15 +53,29 @@ fn start(settings: Settings) -> IoHandle {
 }
 
 /// A slot of `line_count` lines of some 40 bytes each, in two chunks.
-fn slot(number: u64, line_count: u64) -> Slot {
+fn slot(number: u64, line_count: u64) -> Part {
     let text = lines_of(number, line_count);
     let middle = text[..text.len() / 2].rfind('\n').map_or(0, |at| at + 1);
     let bytes = bytes::Bytes::from(text);
-    Slot {
+    Part {
         end_unix_s: number,
+        index: 0,
         lines: line_count,
         chunks: vec![bytes.slice(..middle), bytes.slice(middle..)],
     }
+}
+
+/// A part of a slot, with lines of its own.
+fn part(number: u64, index: u32, line_count: u64) -> Part {
+    Part {
+        end_unix_s: number,
+        index,
+        ..slot(1_000 * number + u64::from(index), line_count)
+    }
+}
+
+fn lines_of_part(number: u64, index: u32, line_count: u64) -> String {
+    lines_of(1_000 * number + u64::from(index), line_count)
 }
 
 fn lines_of(number: u64, line_count: u64) -> String {

@@ -7,9 +7,10 @@ const LIVE_FIRST: Order = Order::LiveFirst {
     flush_interval: INTERVAL,
 };
 
-fn slot(number: u64) -> Slot {
-    Slot {
+fn slot(number: u64) -> Part {
+    Part {
         end_unix_s: number,
+        index: 0,
         lines: 10,
         chunks: vec![bytes::Bytes::from_static(&[b'x'; 100])],
     }
@@ -189,6 +190,7 @@ fn a_slot_from_the_spool_is_the_oldest_and_takes_no_room() {
     let key = SpoolKey {
         end_unix_s: 1,
         number: 1,
+        index: 0,
     };
     backlog.insert_spooled(key, slot(1));
     assert_eq!((backlog.lines(), backlog.bytes()), (20, 200));
@@ -212,4 +214,135 @@ fn clearing_gives_back_what_was_pushed_oldest_first() {
     assert_eq!(rest, [1, 2, 3]);
     assert!(backlog.is_empty());
     assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
+}
+
+/// A part of a slot that has several.
+fn part(number: u64, index: u32) -> Part {
+    Part {
+        index,
+        ..slot(number)
+    }
+}
+
+/// The part that goes at `now`, sent at once: its slot and its place there.
+fn send_part(backlog: &mut Backlog, now: Instant) -> Result<(u64, u32), Option<Instant>> {
+    match backlog.next(now) {
+        Next::Send(part) => {
+            backlog.sent();
+            Ok((part.end_unix_s, part.index))
+        }
+        Next::WaitUntil(due) => Err(Some(due)),
+        Next::Idle => Err(None),
+    }
+}
+
+fn backlog_of_parts(parts: &[(u64, u32)]) -> Backlog {
+    let mut backlog = Backlog::new(LIVE_FIRST, 1 << 20);
+    for &(number, index) in parts {
+        assert!(backlog.push(part(number, index)).is_empty());
+    }
+    backlog
+}
+
+#[test]
+fn the_parts_of_a_slot_go_together_and_in_order() {
+    let mut backlog = backlog_of_parts(&[(1, 0), (1, 1), (1, 2), (2, 0), (3, 0), (3, 1)]);
+    let t0 = Instant::now();
+    assert_eq!(send_part(&mut backlog, t0), Ok((3, 0)));
+    assert_eq!(send_part(&mut backlog, t0), Ok((3, 1)));
+    assert_eq!(send_part(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
+    // A part that comes later is still of the live slot, and does not move the pace of old ones.
+    let later = t0 + INTERVAL / 4;
+    backlog.push(part(3, 2));
+    assert_eq!(send_part(&mut backlog, later), Ok((3, 2)));
+    assert_eq!(send_part(&mut backlog, later), Err(Some(t0 + INTERVAL / 2)));
+    let t1 = t0 + INTERVAL / 2;
+    for index in 0..3 {
+        assert_eq!(send_part(&mut backlog, t1), Ok((1, index)));
+    }
+    assert_eq!(send_part(&mut backlog, t1), Err(Some(t1 + INTERVAL)));
+    assert_eq!(send_part(&mut backlog, t1 + INTERVAL), Ok((2, 0)));
+}
+
+#[test]
+fn an_old_slot_that_the_live_one_interrupts_waits_for_its_time_again() {
+    let mut backlog = backlog_of_parts(&[(1, 0), (1, 1), (2, 0)]);
+    let t0 = Instant::now();
+    assert_eq!(send_part(&mut backlog, t0), Ok((2, 0)));
+    let t1 = t0 + INTERVAL / 2;
+    assert_eq!(send_part(&mut backlog, t1), Ok((1, 0)));
+    backlog.push(part(3, 0));
+    assert_eq!(send_part(&mut backlog, t1), Ok((3, 0)));
+    assert_eq!(send_part(&mut backlog, t1), Err(Some(t1 + INTERVAL)));
+    assert_eq!(send_part(&mut backlog, t1 + INTERVAL), Ok((1, 1)));
+}
+
+#[test]
+fn slots_that_end_in_the_same_second_keep_their_pace() {
+    let mut backlog = backlog_of_parts(&[(7, 0), (7, 0), (7, 0)]);
+    let t0 = Instant::now();
+    assert_eq!(send_part(&mut backlog, t0), Ok((7, 0)));
+    let t1 = t0 + INTERVAL / 2;
+    assert_eq!(send_part(&mut backlog, t1), Ok((7, 0)));
+    assert_eq!(send_part(&mut backlog, t1), Err(Some(t1 + INTERVAL)));
+}
+
+#[test]
+fn parts_that_are_sent_again_take_their_places_among_those_that_wait() {
+    let mut backlog = backlog_of_parts(&[(1, 0), (1, 1), (1, 2), (1, 3)]);
+    let now = Instant::now();
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        assert!(matches!(backlog.next(now), Next::Send(_)));
+        let Delivery::First(token) = backlog.sent() else {
+            panic!("sent for the first time");
+        };
+        sent.push(token);
+    }
+    assert!(matches!(backlog.next(now), Next::Send(_)));
+    backlog.cut_off();
+    for token in sent {
+        backlog.repeat(token);
+    }
+    let order: Vec<_> = (0..5).map(|_| send_part(&mut backlog, now)).collect();
+    let all = [(1, 0), (1, 1), (1, 2), (1, 3)].map(Ok);
+    assert_eq!(order, [&all[..], &[Err(None)]].concat());
+    assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
+}
+
+#[test]
+fn of_a_slot_that_does_not_fit_the_oldest_parts_make_room() {
+    let mut backlog = Backlog::new(LIVE_FIRST, 250);
+    let mut given_up = Vec::new();
+    for (number, index) in [(1, 0), (2, 0), (2, 1), (2, 2)] {
+        let parts = backlog.push(part(number, index));
+        given_up.extend(parts.iter().map(|part| (part.end_unix_s, part.index)));
+    }
+    assert_eq!(given_up, [(1, 0), (2, 0)]);
+    assert_eq!((backlog.lines(), backlog.bytes()), (20, 200));
+    let now = Instant::now();
+    assert_eq!(send_part(&mut backlog, now), Ok((2, 1)));
+    assert_eq!(send_part(&mut backlog, now), Ok((2, 2)));
+}
+
+#[test]
+fn the_parts_of_a_slot_come_from_the_spool_without_a_pause() {
+    let mut backlog = Backlog::new(LIVE_FIRST, 200);
+    let t0 = Instant::now();
+    for index in 0..3 {
+        let key = SpoolKey {
+            end_unix_s: 1,
+            number: 7 + u64::from(index),
+            index,
+        };
+        backlog.insert_spooled(key, part(1, index));
+        assert_eq!(send_part(&mut backlog, t0), Ok((1, index)));
+    }
+    let key = SpoolKey {
+        end_unix_s: 2,
+        number: 10,
+        index: 0,
+    };
+    backlog.insert_spooled(key, part(2, 0));
+    assert_eq!(send_part(&mut backlog, t0), Err(Some(t0 + INTERVAL)));
 }

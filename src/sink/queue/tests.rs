@@ -2,9 +2,10 @@
 
 use super::*;
 
-fn slot(number: u64) -> Slot {
-    Slot {
+fn slot(number: u64) -> Part {
+    Part {
         end_unix_s: number,
+        index: 0,
         lines: 10,
         chunks: vec![bytes::Bytes::from_static(&[b'x'; 100])],
     }
@@ -15,12 +16,12 @@ fn a_full_queue_is_told_of_once_a_minute_with_what_came_together() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 100);
     let mut state = queue.lock();
     let start = Instant::now();
-    let one = Dropped { slots: 1, lines: 5 };
+    let one = Dropped { parts: 1, lines: 5 };
     assert_eq!(state.tell(Dropped::default(), start), None);
     assert_eq!(state.tell(one, start), Some(one));
     assert_eq!(state.tell(one, start + TELL_EVERY / 2), None);
     let two = Dropped {
-        slots: 2,
+        parts: 2,
         lines: 10,
     };
     assert_eq!(state.tell(one, start + TELL_EVERY), Some(two));
@@ -41,7 +42,7 @@ fn a_refusing_queue_drops_and_counts() {
 #[test]
 fn a_slot_without_bytes_is_not_queued() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
-    queue.push(Slot {
+    queue.push(Part {
         lines: 0,
         chunks: Vec::new(),
         ..slot(1)
@@ -56,7 +57,7 @@ fn a_slot_without_bytes_is_not_queued() {
 #[test]
 fn a_slot_of_bytes_without_points_is_queued() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
-    queue.push(Slot {
+    queue.push(Part {
         lines: 0,
         ..slot(1)
     });
@@ -105,6 +106,7 @@ fn old_slots_wait_for_older_ones_from_the_spool() {
     let key = SpoolKey {
         end_unix_s: 1,
         number: 0,
+        index: 0,
     };
     queue.spool_loaded(Some((key, slot(1))));
     let due = queue.look(|backlog, now| backlog.due(now));

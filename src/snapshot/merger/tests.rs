@@ -69,13 +69,13 @@ impl Rig {
         let mut reported = Vec::new();
         self.merger.summaries(|_, name, summary| {
             let value = match summary {
-                Summary::Counter(counter) => counter.sum,
+                Summary::Counter(sum) => sum,
                 Summary::Gauge(level) => level,
                 Summary::Timer(values) => values.received as f64,
                 Summary::Set(count) => count as f64,
                 Summary::KeyValue { value, .. } => value,
             };
-            reported.push(format!("{} {value}", String::from_utf8_lossy(name)));
+            reported.push(format!("{} {value}", String::from_utf8_lossy(name.path)));
         });
         reported.sort();
         for (shard, table) in self.tables.iter_mut().enumerate() {
@@ -269,7 +269,11 @@ fn levels_of_gauges_survive_a_restart() {
     let mut rig = Rig::new(1, 9, Idle::Never);
     assert!(rig.record(0, "g", Values::Gauge(&[number(40.0)])));
     assert_eq!(rig.flush(), ["g 40"]);
-    let levels: Vec<_> = rig.merger.levels().map(|(n, l)| (n.to_vec(), l)).collect();
+    let levels: Vec<_> = rig
+        .merger
+        .levels()
+        .map(|(n, l)| (n.path.to_vec(), l))
+        .collect();
     let mut again = Rig::new(1, 9, Idle::Never);
     for (name, level) in levels {
         again.merger.restore_level(&name, level);
@@ -292,7 +296,10 @@ fn a_level_that_overflows_is_not_kept() {
         "reported, for whoever counts such points"
     );
     assert_eq!(rig.flush().len(), 1);
-    assert_eq!(rig.merger.levels().next(), Some((&b"g"[..], -1e308)));
+    assert_eq!(
+        rig.merger.levels().next(),
+        Some((SeriesName::new(b"g"), -1e308))
+    );
 }
 
 // It was reported as NaN in every flush from then on, and counted each time.
