@@ -33,7 +33,7 @@ impl Default for ReceiveSettings {
     fn default() -> Self {
         ReceiveSettings {
             choice: EngineChoice::Auto,
-            max_wait: Duration::from_millis(5),
+            max_wait: Duration::from_millis(20),
             max_datagram_bytes: DATAGRAM_BYTES_MAX,
         }
     }
