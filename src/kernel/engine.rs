@@ -39,7 +39,8 @@ impl Default for ReceiveSettings {
     }
 }
 
-/// The engine of one shard. Belongs to the thread that opened it.
+/// The engine of one shard. Belongs to the thread that opened it. What it writes for a datagram
+/// lies behind the box of its receiver, so that no other thread's memory is near.
 pub struct Engine {
     pub(super) receiver: Receiver,
     pub(super) waker: Waker,

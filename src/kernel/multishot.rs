@@ -78,6 +78,7 @@ impl RingSettings {
 }
 
 /// Receives through io_uring. Belongs to the thread that opened it.
+#[repr(align(128))]
 pub(super) struct RingReceiver {
     // The order of the fields is the order of their drop: ring, buffers, sockets.
     ring: Ring,

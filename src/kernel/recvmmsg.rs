@@ -41,6 +41,7 @@ enum Next {
 }
 
 /// Receives with recvmmsg.
+#[repr(align(128))]
 pub(super) struct MmsgReceiver {
     sockets: Vec<UdpSocket>,
     waker: Waker,

@@ -6,6 +6,8 @@ mod bursts;
 mod datagrams;
 /// Engines: how they are opened, and how a failed ring is followed by recvmmsg.
 mod engines;
+/// What lies in cache lines of its own.
+mod layout;
 /// Scripted completions: each outcome, without a ring.
 mod script;
 /// Running out: of buffers, of completions, of receive buffer.
