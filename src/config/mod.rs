@@ -116,8 +116,10 @@ impl Machine {
 /// More shards by default would cost memory and batches; one takes what most machines receive.
 const DEFAULT_SHARD_COUNT_MAX: usize = 4;
 
-/// Batches of 5 ms bring most of the gain, and cost a receive buffer of moderate size.
-const DEFAULT_MAX_WAIT: Duration = Duration::from_millis(5);
+/// Each wait begins with cold caches, so that fewer of them make parsing cheaper too: with 10,000
+/// packed datagrams a second, batches of 20 ms cost 0.8 times those of 5 ms in all, with 2,000
+/// a second 0.65 times. The default receive buffer has room for twice that wait.
+const DEFAULT_MAX_WAIT: Duration = Duration::from_millis(20);
 
 impl Config {
     /// Fills in the defaults and checks how the settings fit together.

@@ -25,7 +25,7 @@ fn an_empty_file_gives_the_defaults() {
         shards: 4,
         pin: false,
         engine: EngineChoice::Auto,
-        max_wait: Duration::from_millis(5),
+        max_wait: Duration::from_millis(20),
         receive_buffer_bytes: 32 * 1024 * 1024,
         max_datagram_bytes: 65_507,
         sinks: Vec::new(),
@@ -151,8 +151,8 @@ fn a_batch_gathers_for_a_quarter_of_the_interval_by_default() {
     for (flush, max_wait) in [
         ("1ms", "250us"),
         ("5ms", "1250us"),
-        ("20ms", "5ms"),
-        ("1d", "5ms"),
+        ("80ms", "20ms"),
+        ("1d", "20ms"),
     ] {
         let config = config(&format!("flush = '{flush}'")).expect(flush);
         assert_eq!(Time(config.max_wait).to_string(), max_wait, "for {flush}");

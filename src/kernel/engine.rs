@@ -21,7 +21,8 @@ pub struct ReceiveSettings {
     /// Which engine to use.
     pub choice: EngineChoice,
     /// How long datagrams may gather before they are handed over. 0 hands each over as it comes,
-    /// for more than twice the CPU; shortened where the receive buffer is small.
+    /// for more than twice the CPU; shortened where the receive buffer is small, and while so
+    /// many come that a shorter wait brings a full batch.
     pub max_wait: Duration,
     /// The size of a buffer in bytes; longer datagrams are cut. At most
     /// [`DATAGRAM_BYTES_MAX`], which cuts none.
@@ -32,13 +33,14 @@ impl Default for ReceiveSettings {
     fn default() -> Self {
         ReceiveSettings {
             choice: EngineChoice::Auto,
-            max_wait: Duration::from_millis(5),
+            max_wait: Duration::from_millis(20),
             max_datagram_bytes: DATAGRAM_BYTES_MAX,
         }
     }
 }
 
-/// The engine of one shard. Belongs to the thread that opened it.
+/// The engine of one shard. Belongs to the thread that opened it. What it writes for a datagram
+/// lies behind the box of its receiver, so that no other thread's memory is near.
 pub struct Engine {
     pub(super) receiver: Receiver,
     pub(super) waker: Waker,
@@ -70,7 +72,7 @@ impl Engine {
     ) -> io::Result<Engine> {
         let receive_buffer_bytes = smallest_receive_buffer(&sockets)?;
         let max_wait = bounded_wait(receive_buffer_bytes, settings.max_wait);
-        let burst_count = burst_count(receive_buffer_bytes);
+        let burst_count = burst_count(receive_buffer_bytes, max_wait);
         let max_datagram_bytes = settings.max_datagram_bytes.clamp(1, DATAGRAM_BYTES_MAX);
         let ring_settings = RingSettings::new(max_datagram_bytes, max_wait, burst_count);
         let receiver = match selection.kind {
@@ -100,7 +102,7 @@ impl Engine {
         }
     }
 
-    /// The wait that is really used: [`bounded_wait`] of the smallest receive buffer.
+    /// The longest wait that is used: [`bounded_wait`] of the smallest receive buffer.
     pub fn max_wait(&self) -> Duration {
         self.settings.max_wait
     }

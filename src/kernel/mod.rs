@@ -24,6 +24,7 @@ mod engine;
 mod ledger;
 mod messages;
 mod multishot;
+mod pace;
 mod probe;
 mod recvmmsg;
 mod ring;

@@ -13,9 +13,9 @@ use super::counters::ReceiveCounters;
 use super::drain::{DRAIN_MAX, drain};
 use super::ledger::{Batch, Ledger};
 use super::messages::{ERRORS_IN_A_ROW_MAX, Messages};
+use super::pace::Pace;
 use super::recvmmsg::ERROR_PAUSE;
 use super::ring::{IDLE_WAIT, Ring, Wait};
-use super::socket::still_in_burst;
 use super::waker::Waker;
 use super::{Datagram, Receive, Turn, Visit};
 
@@ -78,6 +78,7 @@ impl RingSettings {
 }
 
 /// Receives through io_uring. Belongs to the thread that opened it.
+#[repr(align(128))]
 pub(super) struct RingReceiver {
     // The order of the fields is the order of their drop: ring, buffers, sockets.
     ring: Ring,
@@ -92,8 +93,7 @@ pub(super) struct RingReceiver {
     more_ready: bool,
     /// Whether the last turn brought datagrams, which suggests that more are coming.
     busy: bool,
-    /// Whether datagrams come too fast to leave them waiting.
-    in_burst: bool,
+    pace: Pace,
     errors_in_a_row: u32,
     starved_in_a_row: u32,
     drained: bool,
@@ -125,7 +125,7 @@ impl RingReceiver {
                 settings,
                 more_ready: false,
                 busy: false,
-                in_burst: false,
+                pace: Pace::new(settings.max_wait, settings.burst_count),
                 errors_in_a_row: 0,
                 starved_in_a_row: 0,
                 drained: false,
@@ -168,11 +168,12 @@ impl RingReceiver {
 
     /// How to wait now; may sleep first on kernels that cannot gather.
     fn next_wait(&mut self) -> Wait {
-        let at_most = self.settings.idle_wait;
-        let at_least = self.settings.max_wait;
         if self.more_ready {
-            Wait::Not
-        } else if at_least.is_zero() {
+            return Wait::Not;
+        }
+        let at_most = self.settings.idle_wait;
+        let at_least = self.pace.begin_wait();
+        if at_least.is_zero() {
             // Waiting for many without a minimum wait would hold the first ones back.
             Wait::First(at_most)
         } else if self.has_min_wait() {
@@ -216,13 +217,12 @@ impl RingReceiver {
 
     /// Draws the conclusions for the next turn.
     fn conclude(&mut self, batch: &Batch, visitor: &mut impl Visit) -> io::Result<()> {
-        let burst_count = self.settings.burst_count;
-        self.busy = batch.datagrams > 0 || self.in_burst;
-        self.in_burst = still_in_burst(self.in_burst, batch.datagrams, burst_count);
+        self.busy = batch.datagrams > 0 || self.pace.in_burst();
+        self.pace.note(batch.datagrams);
         // One enter takes about 33 x want off a socket, so after more than `want` there may be
         // more, and after a receive ended there may be some that it did not take.
         self.more_ready =
-            batch.receive_ended || batch.datagrams >= self.want as usize || self.in_burst;
+            batch.receive_ended || batch.datagrams >= self.want as usize || self.pace.in_burst();
         if batch.lost_completions {
             self.rebuild(visitor)?;
         }

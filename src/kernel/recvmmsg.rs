@@ -16,7 +16,7 @@ use super::counters::ReceiveCounters;
 use super::drain::{DRAIN_MAX, drain};
 use super::ledger::Batch;
 use super::messages::{End, Messages};
-use super::socket::still_in_burst;
+use super::pace::Pace;
 use super::waker::Waker;
 use super::{Receive, Turn, Visit};
 
@@ -41,14 +41,12 @@ enum Next {
 }
 
 /// Receives with recvmmsg.
+#[repr(align(128))]
 pub(super) struct MmsgReceiver {
     sockets: Vec<UdpSocket>,
     waker: Waker,
     messages: Messages,
-    max_wait: Duration,
-    /// From how many datagrams on a turn begins a burst.
-    burst_count: usize,
-    in_burst: bool,
+    pace: Pace,
     next: Next,
     /// The socket that the next turn begins with, so that each has the first place in turn.
     first_socket: usize,
@@ -68,9 +66,7 @@ impl MmsgReceiver {
             sockets,
             waker,
             messages: Messages::new(max_datagram_bytes)?,
-            max_wait,
-            burst_count,
-            in_burst: false,
+            pace: Pace::new(max_wait, burst_count),
             // Something may be queued already, so look before the first wait.
             next: Next::Read,
             first_socket: 0,
@@ -83,8 +79,10 @@ impl MmsgReceiver {
     fn wait(&mut self) -> io::Result<bool> {
         match self.next {
             Next::Read => Ok(false),
-            Next::Gather if self.max_wait.is_zero() => self.wait_for_first(),
-            Next::Gather => Ok(self.waker.sleep(self.max_wait)),
+            Next::Gather => match self.pace.begin_wait() {
+                Duration::ZERO => self.wait_for_first(),
+                wait => Ok(self.waker.sleep(wait)),
+            },
             Next::Pause => Ok(self.waker.sleep(ERROR_PAUSE)),
             Next::Idle => self.wait_for_first(),
         }
@@ -123,11 +121,11 @@ impl MmsgReceiver {
                 End::Failing => {}
             }
         }
-        let was_burst = self.in_burst;
-        self.in_burst = still_in_burst(was_burst, batch.datagrams, self.burst_count);
+        let was_burst = self.pace.in_burst();
+        self.pace.note(batch.datagrams);
         if next == Next::Idle {
             next = match batch.datagrams {
-                _ if self.in_burst => Next::Read,
+                _ if self.pace.in_burst() => Next::Read,
                 0 if !was_burst => Next::Idle,
                 _ => Next::Gather,
             };

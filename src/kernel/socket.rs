@@ -10,8 +10,12 @@ use std::time::Duration;
 /// Measured over loopback for up to 100 bytes; network drivers differ.
 pub const SMALL_DATAGRAM_BYTES: usize = 832;
 
-/// The rate of small datagrams that a wait must leave room for.
-const DATAGRAMS_PER_SECOND_MAX: u64 = 2_000_000;
+/// Small datagrams a second that a wait must leave room for: about as many as one thread takes
+/// off a socket, so that more would be lost without any wait.
+const DATAGRAMS_PER_SECOND_MAX: u64 = 1_500_000;
+
+/// How late a wait ends: by the timer's slack of 50 us and the way to the processor.
+const LATENESS: Duration = Duration::from_micros(64);
 
 /// A socket's receive memory, as `SO_MEMINFO` reports it (since 4.12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,29 +62,36 @@ impl SocketMemory {
 }
 
 /// How long a batch may be awaited: as long as asked, but never longer than small datagrams at
-/// two million a second need to fill half of the receive buffer.
+/// 1.5 million a second need to fill three quarters of the receive buffer, less what a wait may
+/// end late (half of that time at most).
 ///
 /// Waiting saves wake-ups, and a small buffer overflows meanwhile: of 1,000 datagrams at once
-/// into 212,992 bytes a wait of 1 ms loses a third.
+/// into 212,992 bytes a wait of 1 ms loses a third. The last quarter is not to be counted on,
+/// because the kernel returns the memory of what was read to the socket in steps of a quarter.
 pub fn bounded_wait(receive_buffer_bytes: usize, asked: Duration) -> Duration {
-    let half_datagrams = (receive_buffer_bytes / SMALL_DATAGRAM_BYTES / 2) as u64;
-    let bound_ns = half_datagrams.saturating_mul(1_000_000_000 / DATAGRAMS_PER_SECOND_MAX);
-    asked.min(Duration::from_nanos(bound_ns))
+    let room_datagrams = usable_datagrams(receive_buffer_bytes) as u64;
+    let filled_ns = room_datagrams.saturating_mul(1_000_000_000) / DATAGRAMS_PER_SECOND_MAX;
+    let filled = Duration::from_nanos(filled_ns);
+    asked.min(filled.saturating_sub(LATENESS).max(filled / 2))
 }
 
-/// From how many datagrams on a batch begins a burst: a 32nd of what the receive buffer holds.
+/// From how many datagrams in a wait on they are a burst, in which a wait is a danger: as many
+/// as would overfill the receive buffer if the wait ended a millisecond late. At least a 32nd of
+/// what the buffer holds.
 ///
 /// A burst announces itself by a first batch of some tens of datagrams, which come while the
-/// thread wakes. A buffer of a few hundred has no room for a wait in the middle of it, since
-/// waits end late: by the timer's slack of 50 us and the way to the processor.
-pub(super) fn burst_count(receive_buffer_bytes: usize) -> usize {
-    (receive_buffer_bytes / SMALL_DATAGRAM_BYTES / 32).max(1)
+/// thread wakes. A buffer of a few hundred has no room for a wait in the middle of it.
+pub(super) fn burst_count(receive_buffer_bytes: usize, wait: Duration) -> usize {
+    let wait_us = wait.as_micros();
+    let room_datagrams = usable_datagrams(receive_buffer_bytes) as u128;
+    let at_this_rate = room_datagrams - room_datagrams * 1_000 / (wait_us + 1_000);
+    let least = receive_buffer_bytes / SMALL_DATAGRAM_BYTES / 32;
+    usize::try_from(at_this_rate).map_or(usize::MAX, |count| count.max(least).max(1))
 }
 
-/// Whether to read on without a wait: from the first large batch until nothing is left. A fast
-/// reader finds but a few datagrams each time, so only an empty turn ends the burst.
-pub(super) fn still_in_burst(was_burst: bool, datagrams: usize, burst_count: usize) -> bool {
-    datagrams >= burst_count || (was_burst && datagrams > 0)
+/// Three quarters of the small datagrams that a receive buffer holds.
+fn usable_datagrams(receive_buffer_bytes: usize) -> usize {
+    receive_buffer_bytes / SMALL_DATAGRAM_BYTES / 4 * 3
 }
 
 #[cfg(test)]
@@ -101,29 +112,35 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_at_two_million_a_second_fills_at_most_half() {
+    fn what_comes_at_the_highest_rate_and_a_late_end_fits() {
         for receive_buffer_bytes in [0, 831, 2_304, 106_496, 212_992, 8 << 20, 64 << 20] {
             let wait = bounded_wait(receive_buffer_bytes, Duration::from_secs(1));
-            let datagrams = wait.as_nanos() * 2_000_000 / 1_000_000_000;
-            assert!(datagrams as usize * SMALL_DATAGRAM_BYTES <= receive_buffer_bytes / 2);
+            let late = wait + LATENESS.min(wait);
+            let datagrams = late.as_nanos() * 1_500_000 / 1_000_000_000;
+            let filled_bytes = datagrams as usize * SMALL_DATAGRAM_BYTES;
+            assert!(filled_bytes <= receive_buffer_bytes / 4 * 3);
         }
     }
 
     #[test]
-    fn a_burst_is_a_small_part_of_the_receive_buffer() {
-        assert_eq!(burst_count(212_992), 8);
-        assert_eq!(burst_count(64 << 20), 2_520);
-        assert_eq!(burst_count(0), 1);
+    fn what_most_systems_allow_holds_a_wait_of_5_ms() {
+        // 4 MiB, a usual limit, as the kernel counts them.
+        let wait = bounded_wait(8 << 20, Duration::from_secs(1));
+        assert_eq!(wait.as_micros(), 4_976);
     }
 
     #[test]
-    fn a_burst_lasts_from_a_large_batch_to_an_empty_one() {
-        let mut in_burst = false;
-        let turns = [(7, false), (8, true), (1, true), (0, false), (7, false)];
-        for (datagrams, expected) in turns {
-            in_burst = still_in_burst(in_burst, datagrams, 8);
-            assert_eq!(in_burst, expected, "after {datagrams}");
-        }
+    fn a_burst_is_what_a_late_end_would_lose() {
+        let wait = |bytes| bounded_wait(bytes, Duration::from_millis(20));
+        let count = |bytes| burst_count(bytes, wait(bytes));
+        assert_eq!(count(212_992), 12);
+        assert_eq!(count(8 << 20), 6_295);
+        assert_eq!(count(0), 1);
+        assert_eq!(burst_count(212_992, Duration::ZERO), 8);
+        assert_eq!(
+            burst_count(usize::MAX, Duration::MAX) as u64,
+            u64::MAX / 832 / 4 * 3
+        );
     }
 
     #[test]

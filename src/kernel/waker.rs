@@ -15,7 +15,11 @@ pub struct Waker {
     shared: Arc<Shared>,
 }
 
+/// In cache lines of its own: a receiver looks at the flag in every turn, and would have to
+/// fetch the line again whenever another thread had written to a neighbour in it. 128 bytes,
+/// because processors fetch lines in pairs.
 #[derive(Debug)]
+#[repr(align(128))]
 struct Shared {
     event: OwnedFd,
     pulled: AtomicBool,
@@ -95,6 +99,19 @@ mod tests {
         assert!(!waker.take());
         waker.wake();
         assert!(waker.take());
+    }
+
+    #[test]
+    fn two_wakers_share_no_cache_line_with_each_other_or_with_their_owners() {
+        assert_eq!((align_of::<Shared>(), size_of::<Shared>()), (128, 128));
+        let wakers: Vec<Waker> = (0..8).map(|_| Waker::new().unwrap()).collect();
+        let mut lines: Vec<usize> = wakers
+            .iter()
+            .map(|waker| Arc::as_ptr(&waker.shared) as usize / 128)
+            .collect();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), 8);
     }
 
     #[test]

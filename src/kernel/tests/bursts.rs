@@ -38,9 +38,10 @@ fn drops_of_bursts(kind: Kind, max_wait: Duration) -> u32 {
     let memory = SocketMemory::of(&socket).unwrap();
     assert_eq!(memory.receive_buffer_bytes, 212_992);
     let address = socket.local_addr().unwrap();
+    let max_wait = bounded_wait(memory.receive_buffer_bytes, max_wait);
     let settings = RingSettings {
-        max_wait: bounded_wait(memory.receive_buffer_bytes, max_wait),
-        burst_count: burst_count(memory.receive_buffer_bytes),
+        max_wait,
+        burst_count: burst_count(memory.receive_buffer_bytes, max_wait),
         ..settings()
     };
     let waker = Waker::new().unwrap();
