@@ -1,0 +1,65 @@
+//! The race: ringstat, three floors and other StatsD daemons under the same traffic, side by side.
+//!
+//! `cargo bench --bench race -- --help` has the options, `-- load --help` those of the load
+//! generator.
+
+mod daemon;
+mod figure;
+mod floor;
+mod forward;
+mod graphite;
+mod load;
+mod measure;
+mod miniature;
+mod options;
+mod peers;
+mod race;
+mod report;
+mod scenario;
+mod steady;
+mod units;
+
+use std::fs;
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+use ringstat::kernel::pin_to;
+
+use options::{Options, Tool};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let result = match &options.tool {
+        Some(Tool::Load(load)) => load::command::run(load),
+        Some(Tool::Floor(floor)) => floor::run(floor),
+        Some(Tool::Forward { to }) => forward::run(*to),
+        None => race(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("race: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn race(options: &Options) -> io::Result<()> {
+    let course = options.course();
+    let contestants = options.contestants();
+    // Sender and Graphite server, and all their threads, stay away from the daemon.
+    pin_to(course.cores.sender)?;
+    if options.is_test() {
+        return miniature::run(&contestants, course.cores.daemon);
+    }
+    for scenario in options.scenarios() {
+        println!("{}", scenario.name());
+        let entries = race::run(scenario, &course, &contestants)?;
+        report::print_table(scenario.lead(), &entries);
+        if let Some(path) = &options.csv {
+            fs::write(path, report::csv(&scenario.name(), &entries))?;
+        }
+    }
+    Ok(())
+}
