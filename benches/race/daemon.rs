@@ -1,5 +1,6 @@
 //! A daemon under test: started on a core of its own, watched, and brought to its end.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -11,10 +12,10 @@ use ringstat::kernel::pin_to;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::graphite::{Graphite, Received};
+use crate::graphite::{Graphite, Received, Values};
 use crate::load::Totals;
 use crate::measure::{Process, Queue, queue_of_port};
-use crate::peers::{Contestant, Place, Settings, Stop};
+use crate::peers::{Contestant, Nudge, Place, Settings, Stop};
 
 /// How long a daemon may take to listen.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -22,6 +23,9 @@ const START_MAX: Duration = Duration::from_secs(20);
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// Between two looks at something that takes a while.
 const LOOK: Duration = Duration::from_millis(5);
+/// Traffic that changes no total which is checked.
+const NUDGE: &[u8] = b"service.gauge.0000000:1|g\n";
+const NUDGE_PERIOD: Duration = Duration::from_millis(150);
 /// Much more than a floor prints.
 const OUTPUT_BYTES_MAX: u64 = 1 << 20;
 
@@ -31,6 +35,8 @@ pub(crate) struct Daemon<'a> {
     child: Child,
     graphite: Graphite,
     udp_port: u16,
+    /// When it was last told to hand on what it has.
+    nudged: Cell<Instant>,
     /// Configuration and log; removed with the daemon.
     folder: TempDir,
 }
@@ -64,7 +70,7 @@ impl<'a> Daemon<'a> {
             graphite_port: graphite.port(),
             settings,
         })?;
-        let log = File::create(folder.path().join("log"))?;
+        let log = File::create(folder.path().join("output"))?;
         command.stdin(Stdio::null()).stderr(log.try_clone()?);
         match contestant.profile.stop {
             Stop::EmptyDatagram => command.stdout(Stdio::piped()),
@@ -76,6 +82,7 @@ impl<'a> Daemon<'a> {
             child,
             graphite,
             udp_port,
+            nudged: Cell::new(Instant::now()),
             folder,
         };
         daemon.wait_until_it_listens()?;
@@ -96,6 +103,19 @@ impl<'a> Daemon<'a> {
         self.graphite.received()
     }
 
+    /// How much of what was sent it has accounted for so far.
+    pub(crate) fn delivered(&self, sent: &Totals) -> Delivered {
+        self.delivered_since(&Received::default(), sent)
+    }
+
+    /// The same of what was sent after an earlier look, when all before it was accounted for.
+    pub(crate) fn delivered_since(&self, before: &Received, sent: &Totals) -> Delivered {
+        let now = self.received();
+        let values = self.contestant.profile.reading.values;
+        let (counters, timers) = (now.counters - before.counters, now.timers - before.timers);
+        Delivered::of(counters, timers, values, sent)
+    }
+
     /// Its receive buffer.
     pub(crate) fn queue(&self) -> Queue {
         queue_of_port(self.udp_port).unwrap_or_default()
@@ -105,40 +125,64 @@ impl<'a> Daemon<'a> {
     pub(crate) fn settle(&self, sent: &Totals, time_max: Duration) -> Delivered {
         let began = Instant::now();
         loop {
-            let delivered = Delivered::of(&self.received(), sent);
+            let delivered = self.delivered(sent);
             if delivered.is_exact || self.contestant.is_floor() || began.elapsed() > time_max {
                 return delivered;
             }
+            self.nudge();
             thread::sleep(LOOK);
         }
     }
 
-    /// Ends the daemon. Returns what a floor took in.
+    /// Makes it hand on what it keeps back until more comes, if it is one of those.
+    pub(crate) fn nudge(&self) {
+        if self.nudged.get().elapsed() < NUDGE_PERIOD {
+            return;
+        }
+        self.nudged.set(Instant::now());
+        // Neither is needed where it fails: the daemon has ended, and that shows elsewhere.
+        match self.contestant.profile.nudge {
+            Nudge::Needless => {}
+            Nudge::Datagram => {
+                let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+                let _ = socket.and_then(|socket| socket.send_to(NUDGE, self.address()));
+            }
+            Nudge::Signal => {
+                let _ = kill_process(Pid::from_child(&self.child), Signal::USR1);
+            }
+        }
+    }
+
+    /// Ends the daemon, and says how much of what was sent it has accounted for by then.
     ///
     /// # Errors
-    /// A floor did not print what it took in.
-    pub(crate) fn stop(mut self, sent: &Totals) -> io::Result<Option<Delivered>> {
+    /// It cannot be ended, or a floor did not print what it took in.
+    pub(crate) fn stop(mut self, sent: &Totals) -> io::Result<Delivered> {
         match self.contestant.profile.stop {
             Stop::Terminate => {
                 self.terminate()?;
-                Ok(None)
+                Ok(self.delivered(sent))
             }
             Stop::EmptyDatagram => {
-                let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
                 self.wait_for_an_empty_queue();
+                let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
                 socket.send_to(b"", self.address())?;
-                let mut output = String::new();
-                let stdout = self.child.stdout.take().expect("its output is piped");
-                stdout.take(OUTPUT_BYTES_MAX).read_to_string(&mut output)?;
-                let mut numbers = output.split_ascii_whitespace().map(str::parse::<u64>);
-                match (numbers.next(), numbers.next()) {
-                    (Some(Ok(datagrams)), Some(Ok(bytes))) => Ok(Some(Delivered {
-                        share: datagrams as f64 / sent.datagrams as f64,
-                        is_exact: datagrams == sent.datagrams && bytes == sent.bytes,
-                    })),
-                    _ => Err(self.fault("did not say what it got")),
-                }
+                self.output_of_a_floor(sent)
             }
+        }
+    }
+
+    fn output_of_a_floor(&mut self, sent: &Totals) -> io::Result<Delivered> {
+        let mut output = String::new();
+        let stdout = self.child.stdout.take().expect("its output is piped");
+        stdout.take(OUTPUT_BYTES_MAX).read_to_string(&mut output)?;
+        let mut numbers = output.split_ascii_whitespace().map(str::parse::<u64>);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(datagrams)), Some(Ok(bytes))) => Ok(Delivered {
+                share: part(datagrams as f64, sent.datagrams as f64),
+                is_exact: datagrams == sent.datagrams && bytes == sent.bytes,
+            }),
+            _ => Err(self.fault("did not say what it got")),
         }
     }
 
@@ -170,11 +214,15 @@ impl<'a> Daemon<'a> {
         while self.child.try_wait()?.is_none() && began.elapsed() < STOP_MAX {
             thread::sleep(LOOK);
         }
+        // What it wrote at the end is still on its way to us.
+        while !self.graphite.is_closed() && began.elapsed() < STOP_MAX {
+            thread::sleep(LOOK);
+        }
         Ok(())
     }
 
     fn fault(&self, what: &str) -> io::Error {
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let log = fs::read_to_string(self.folder.path().join("output")).unwrap_or_default();
         let last = log.lines().rev().take(5).collect::<Vec<_>>();
         let last: Vec<_> = last.into_iter().rev().collect();
         let name = self.contestant.name();
@@ -191,21 +239,25 @@ impl Drop for Daemon<'_> {
 }
 
 impl Delivered {
-    fn of(received: &Received, sent: &Totals) -> Self {
-        let counter_sum = sent.counter_sum as f64;
-        let timers = sent.timers as f64;
+    fn of(counters: f64, timers: f64, values: Values, sent: &Totals) -> Self {
+        let counters_sent = match values {
+            Values::OfInterval => sent.counter_sum as f64,
+            Values::LinesSinceStart => sent.counters as f64,
+        };
+        let timers_sent = sent.timers as f64;
         // Counters stand for themselves and for the gauges, of which only the last is seen.
-        let counter_share = share(received.counter_sum, counter_sum);
-        let timer_share = share(received.timer_count, timers);
-        let counted = (sent.lines - sent.timers) as f64;
+        let other_lines = (sent.lines - sent.timers) as f64;
+        let lines =
+            part(counters, counters_sent) * other_lines + part(timers, timers_sent) * timers_sent;
         Delivered {
-            share: (counter_share * counted + timer_share * timers) / sent.lines as f64,
-            is_exact: received.counter_sum == counter_sum && received.timer_count == timers,
+            share: part(lines, sent.lines as f64),
+            is_exact: counters == counters_sent && timers == timers_sent,
         }
     }
 }
 
-fn share(part: f64, whole: f64) -> f64 {
+/// All of nothing is everything.
+fn part(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 1.0 } else { part / whole }
 }
 

@@ -21,6 +21,28 @@ pub(crate) enum Figure {
     ResidentMib,
     /// Part of the rate that the sender kept.
     RatePercent,
+    /// The highest rate at which nothing is lost.
+    LosslessLines,
+    /// The same in datagrams.
+    LosslessDatagrams,
+    /// What the sender offers without a limit.
+    OfferedLines,
+    /// What the daemon accounts for of that.
+    ThroughLines,
+    /// Context switches in a flush interval without traffic.
+    SwitchesPerFlush,
+    /// The longest time without one.
+    QuietMs,
+    /// Resident memory for each counter, without its name.
+    BytesPerSeries,
+    /// CPU time of a flush for each line that it writes.
+    NsPerOutputLine,
+    /// From the first work of a flush until its last line is at the Graphite server.
+    FlushMs,
+    /// Lines of that flush.
+    FlushLines,
+    /// The longest time in which no datagram left the receive buffer, although some waited.
+    PauseMs,
 }
 
 impl Figure {
@@ -36,6 +58,43 @@ impl Figure {
             Figure::OutputLines => "output lines/s",
             Figure::ResidentMib => "resident MiB",
             Figure::RatePercent => "rate kept %",
+            Figure::LosslessLines => "lossless lines/s",
+            Figure::LosslessDatagrams => "lossless datagrams/s",
+            Figure::OfferedLines => "offered lines/s",
+            Figure::ThroughLines => "through lines/s",
+            Figure::SwitchesPerFlush => "switches/flush",
+            Figure::QuietMs => "longest quiet ms",
+            Figure::BytesPerSeries => "bytes/series beyond its name",
+            Figure::NsPerOutputLine => "ns/output line",
+            Figure::FlushMs => "flush ms",
+            Figure::FlushLines => "output lines",
+            Figure::PauseMs => "longest pause ms",
+        }
+    }
+
+    /// Whether more is better.
+    pub(crate) fn is_better_when_high(self) -> bool {
+        match self {
+            Figure::DeliveredPercent
+            | Figure::RatePercent
+            | Figure::LosslessLines
+            | Figure::LosslessDatagrams
+            | Figure::OfferedLines
+            | Figure::ThroughLines
+            | Figure::QuietMs => true,
+            Figure::NsPerLine
+            | Figure::NsPerDatagram
+            | Figure::NsPerDelivered
+            | Figure::Drops
+            | Figure::CpuPercent
+            | Figure::OutputLines
+            | Figure::ResidentMib
+            | Figure::SwitchesPerFlush
+            | Figure::BytesPerSeries
+            | Figure::NsPerOutputLine
+            | Figure::FlushMs
+            | Figure::FlushLines
+            | Figure::PauseMs => false,
         }
     }
 
@@ -47,8 +106,21 @@ impl Figure {
             | Figure::DeliveredPercent
             | Figure::CpuPercent
             | Figure::ResidentMib
-            | Figure::RatePercent => 1,
-            Figure::NsPerDatagram | Figure::Drops | Figure::OutputLines => 0,
+            | Figure::RatePercent
+            | Figure::SwitchesPerFlush
+            | Figure::BytesPerSeries
+            | Figure::NsPerOutputLine
+            | Figure::PauseMs => 1,
+            Figure::NsPerDatagram
+            | Figure::Drops
+            | Figure::OutputLines
+            | Figure::LosslessLines
+            | Figure::LosslessDatagrams
+            | Figure::OfferedLines
+            | Figure::ThroughLines
+            | Figure::QuietMs
+            | Figure::FlushMs
+            | Figure::FlushLines => 0,
         }
     }
 }

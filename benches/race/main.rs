@@ -15,11 +15,11 @@ mod options;
 mod peers;
 mod race;
 mod report;
+mod rounds;
 mod scenario;
-mod steady;
+mod targets;
 mod units;
 
-use std::fs;
 use std::io;
 use std::process::ExitCode;
 
@@ -57,8 +57,11 @@ fn race(options: &Options) -> io::Result<()> {
         println!("{}", scenario.name());
         let entries = race::run(scenario, &course, &contestants)?;
         report::print_table(scenario.lead(), &entries);
-        if let Some(path) = &options.csv {
-            fs::write(path, report::csv(&scenario.name(), &entries))?;
+        for line in targets::lines(scenario, &entries) {
+            println!("{line}");
+        }
+        if options.record {
+            report::write_record(&scenario.name(), scenario, &entries)?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::load::{Pace, Pool, Shape, Totals};
 use crate::peers::{Contestant, Settings};
-use crate::steady::{self, Steady};
+use crate::rounds::steady::{self, Steady};
 
 /// The smallest receive buffer that any machine grants is enough for this.
 const RATE: f64 = 500.0;

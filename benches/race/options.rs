@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -47,9 +46,9 @@ pub(crate) struct Options {
     /// Source sockets, which take turns
     #[arg(long, default_value_t = 1)]
     sockets: usize,
-    /// Write the values of all rounds into this file, as CSV
+    /// Write values, picture and page into benches/record, in place of those that are there
     #[arg(long)]
-    pub(crate) csv: Option<PathBuf>,
+    pub(crate) record: bool,
     /// Core of the daemon; the second one that we may use unless given
     #[arg(long)]
     daemon_core: Option<usize>,

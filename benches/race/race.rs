@@ -5,10 +5,12 @@ use std::io;
 use std::time::Duration;
 
 use crate::figure::{Entry, Figure};
-use crate::load::Pace;
+use crate::load::{Pace, Pool};
 use crate::peers::{Contestant, Settings};
-use crate::scenario::Scenario;
-use crate::steady::{self, Steady};
+use crate::report::number;
+use crate::rounds::steady::{self, Steady};
+use crate::rounds::{flat_out, flush, idle, memory};
+use crate::scenario::{Kind, Scenario};
 
 /// How a scenario is run.
 pub(crate) struct Course {
@@ -31,18 +33,6 @@ pub(crate) struct Cores {
     pub(crate) sender: usize,
 }
 
-impl Course {
-    fn settings(&self, scenario: Scenario) -> Settings {
-        Settings {
-            flush: self.flush,
-            receive_buffer_bytes: self.receive_buffer_bytes,
-            max_wait: self.max_wait,
-            short_naming: scenario == Scenario::Wide,
-            series_max: 3 * scenario.traffic().shape.names + 1_000_000,
-        }
-    }
-}
-
 /// Runs all rounds of a scenario and says how each went.
 ///
 /// # Errors
@@ -53,30 +43,21 @@ pub(crate) fn run(
     contestants: &[Contestant],
 ) -> io::Result<Vec<Entry>> {
     let settings = course.settings(scenario);
-    let traffic = scenario.traffic();
-    let pool = traffic.pool();
-    let steady = Steady {
-        pool: &pool,
-        pace: Pace::even(traffic.rate),
-        sockets: course.sockets,
-        warm_up: course.flush,
-        window: course.flush * course.intervals,
-        settle_max: course.flush * 3,
-    };
+    let pool = scenario.pool();
     let mut entries = Vec::new();
     for round in 1..=course.rounds {
         for contestant in contestants {
             let name = contestant.name();
-            match steady::run(contestant, &settings, course.cores.daemon, &steady) {
-                Ok(outcome) => {
-                    eprintln!(
-                        "round {round}: {name} {}",
-                        summary(scenario, &outcome.values)
-                    );
+            if contestant.is_floor() && !has_floor(scenario.kind()) {
+                continue;
+            }
+            match course.round(scenario, &settings, contestant, &pool) {
+                Ok(values) => {
+                    eprintln!("round {round}: {name} {}", summary(scenario, &values));
                     entries.push(Entry {
                         contestant: name,
                         round,
-                        values: outcome.values,
+                        values,
                     });
                 }
                 Err(error) => eprintln!("round {round}: {name} left out: {error}"),
@@ -89,9 +70,56 @@ pub(crate) fn run(
     Ok(entries)
 }
 
+/// Whether a receiver that throws everything away says something about a scenario.
+fn has_floor(kind: Kind) -> bool {
+    match kind {
+        Kind::Steady(_) | Kind::FlatOut => true,
+        Kind::Idle | Kind::Memory | Kind::Flush => false,
+    }
+}
+
 fn summary(scenario: Scenario, values: &[(Figure, f64)]) -> String {
     let lead = scenario.lead();
     let value = values.iter().find(|(figure, _)| *figure == lead);
-    let value = value.map_or(f64::NAN, |(_, value)| *value);
-    format!("{value:.1} {}", lead.heading())
+    let value = value.map_or("no".to_owned(), |(_, value)| number(lead, *value));
+    format!("{value} {}", lead.heading())
+}
+
+impl Course {
+    fn settings(&self, scenario: Scenario) -> Settings {
+        Settings {
+            flush: scenario.flush().unwrap_or(self.flush),
+            receive_buffer_bytes: self.receive_buffer_bytes,
+            max_wait: self.max_wait,
+            short_naming: scenario.is_wide(),
+            series_max: scenario.series_max(),
+        }
+    }
+
+    fn round(
+        &self,
+        scenario: Scenario,
+        settings: &Settings,
+        contestant: &Contestant,
+        pool: &Pool,
+    ) -> io::Result<Vec<(Figure, f64)>> {
+        let core = self.cores.daemon;
+        match scenario.kind() {
+            Kind::Steady(rate) => {
+                let steady = Steady {
+                    pool,
+                    pace: Pace::even(rate),
+                    sockets: self.sockets,
+                    warm_up: self.flush,
+                    window: self.flush * self.intervals,
+                    settle_max: self.flush * 3,
+                };
+                Ok(steady::run(contestant, settings, core, &steady)?.values)
+            }
+            Kind::FlatOut => flat_out::run(contestant, settings, core, pool),
+            Kind::Idle => idle::run(contestant, settings, core, self.intervals),
+            Kind::Memory => memory::run(contestant, settings, core, pool),
+            Kind::Flush => flush::run(contestant, settings, core, pool),
+        }
+    }
 }

@@ -14,5 +14,5 @@ mod totals;
 pub(crate) use pace::{Limit, Pace, Progress, Wait};
 pub(crate) use pool::Pool;
 pub(crate) use sender::Sender;
-pub(crate) use shape::{Draw, Mix, Shape};
+pub(crate) use shape::{COUNTER_NAME_BYTES, Draw, Mix, NAME_DIGITS, Shape};
 pub(crate) use totals::Totals;

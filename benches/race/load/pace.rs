@@ -77,6 +77,14 @@ impl Pace {
         }
     }
 
+    /// As fast as it goes.
+    pub(crate) fn flat_out() -> Self {
+        Pace {
+            rate: None,
+            ..Pace::even(0.0)
+        }
+    }
+
     /// How many datagrams are to have left after so long.
     fn due(&self, elapsed: Duration) -> u64 {
         match self.rate {

@@ -17,6 +17,12 @@ impl Pool {
         Pool::fill(shape, |totals| totals.datagrams == datagrams)
     }
 
+    /// Makes as many datagrams as so many lines fill.
+    pub(crate) fn of_lines(shape: Shape, lines: u64) -> Self {
+        assert!(lines > 0, "an empty pool has nothing to send");
+        Pool::fill(shape, |totals| totals.lines == lines)
+    }
+
     fn fill(shape: Shape, is_done: impl Fn(&Totals) -> bool) -> Self {
         let mut lines = Lines::new(shape);
         let mut pool = Pool {

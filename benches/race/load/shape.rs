@@ -4,13 +4,15 @@ use super::random::Random;
 use super::totals::Totals;
 
 /// What a counter's name begins with; so many digits follow.
-pub(crate) const COUNTER: &str = "service.counter.";
+const COUNTER: &str = "service.counter.";
 /// What a timer's name begins with.
-pub(crate) const TIMER: &str = "service.timer.";
+const TIMER: &str = "service.timer.";
 /// What a gauge's name begins with.
-pub(crate) const GAUGE: &str = "service.gauge.";
+const GAUGE: &str = "service.gauge.";
 /// Digits behind the beginning of a name.
 pub(crate) const NAME_DIGITS: usize = 7;
+/// The length of a counter's name.
+pub(crate) const COUNTER_NAME_BYTES: usize = COUNTER.len() + NAME_DIGITS;
 /// Values are whole numbers from 1 up to this one, so that sums are exact in every daemon, and
 /// each line shows in them.
 const VALUE_MAX: u64 = 999;
@@ -63,6 +65,31 @@ impl Shape {
             datagram_bytes_max: PACKED_BYTES,
             lines_max: u64::MAX,
             seed: 1,
+        }
+    }
+
+    /// Packed datagrams of counters, each name in turn.
+    pub(crate) fn counters_in_turn(names: u64) -> Self {
+        Shape {
+            mix: Mix {
+                counters: 1,
+                timers: 0,
+                gauges: 0,
+            },
+            draw: Draw::InTurn,
+            ..Shape::packed(names)
+        }
+    }
+
+    /// A single gauge in each datagram.
+    pub(crate) fn gauge() -> Self {
+        Shape {
+            mix: Mix {
+                counters: 0,
+                timers: 0,
+                gauges: 1,
+            },
+            ..Shape::single(1)
         }
     }
 

@@ -34,6 +34,24 @@ impl Process {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         Ok(1024 * number_after(&status, "VmRSS:").unwrap_or(0))
     }
+
+    /// How often a thread of the process has stopped running and begun again.
+    ///
+    /// # Errors
+    /// The process has ended.
+    pub(crate) fn context_switches(&self) -> io::Result<u64> {
+        let mut sum = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.pid))? {
+            // A thread that has ended meanwhile switches no more.
+            let Ok(status) = fs::read_to_string(thread?.path().join("status")) else {
+                continue;
+            };
+            for field in ["\nvoluntary_ctxt_switches:", "nonvoluntary_ctxt_switches:"] {
+                sum += number_after(&status, field).unwrap_or(0);
+            }
+        }
+        Ok(sum)
+    }
 }
 
 /// The number behind the first occurrence of a field's name.

@@ -6,24 +6,20 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{Place, Profile, Program, Stop};
-use crate::graphite::{Paths, Reading};
+use super::{Nudge, Place, Profile, Program, SPACES, Stop};
+use crate::graphite::{Paths, Reading, Values};
 
 pub(super) const PROFILE: Profile = Profile {
     name: "brubeck",
     program: Program::Installed("brubeck"),
     command,
     reading: Reading {
-        separator: b' ',
-        counter_sum: Paths {
-            begin: "service.counter.",
-            end: "",
-        },
-        timer_count: Paths {
-            begin: "service.timer.",
-            end: ".count",
-        },
+        separators: SPACES,
+        values: Values::OfInterval,
+        counters: Paths::Around("service.counter.", ""),
+        timers: Paths::Around("service.timer.", ".count"),
     },
+    nudge: Nudge::Needless,
     stop: Stop::Terminate,
 };
 

@@ -3,14 +3,15 @@
 use std::io;
 use std::process::Command;
 
-use super::{Place, Profile, Program, Stop};
-use crate::graphite::{Paths, Reading};
+use super::{Nudge, Place, Profile, Program, SPACES, Stop};
+use crate::graphite::{Paths, Reading, Values};
 
 /// A floor sends nothing to Graphite.
 const READING: Reading = Reading {
-    separator: b' ',
-    counter_sum: Paths { begin: "", end: "" },
-    timer_count: Paths { begin: "", end: "" },
+    separators: SPACES,
+    values: Values::OfInterval,
+    counters: Paths::One(""),
+    timers: Paths::One(""),
 };
 
 const fn floor(name: &'static str, command: fn(&Place<'_>) -> io::Result<Command>) -> Profile {
@@ -19,6 +20,7 @@ const fn floor(name: &'static str, command: fn(&Place<'_>) -> io::Result<Command
         program: Program::Bench,
         command,
         reading: READING,
+        nudge: Nudge::Needless,
         stop: Stop::EmptyDatagram,
     }
 }

@@ -1,12 +1,19 @@
 //! Who takes part: how each daemon is configured, started, stopped and read.
 
+mod bioyino;
 mod brubeck;
+mod collectd;
+mod etsy;
 mod floors;
+mod gostatsd;
+mod netdata;
 mod ringstat;
 mod statsite;
+mod veneur;
 
 use std::env;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -20,7 +27,28 @@ pub(crate) struct Profile {
     /// Writes what configuration it needs and returns how to start it, in the foreground.
     pub(crate) command: fn(&Place<'_>) -> io::Result<Command>,
     pub(crate) reading: Reading,
+    pub(crate) nudge: Nudge,
     pub(crate) stop: Stop,
+}
+
+impl Profile {
+    fn is_ours(&self) -> bool {
+        match self.program {
+            Program::Ours(_) | Program::Bench => true,
+            Program::Installed(_) => false,
+        }
+    }
+}
+
+/// What makes a daemon hand on what it keeps back until more comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nudge {
+    /// It keeps nothing back.
+    Needless,
+    /// Another datagram.
+    Datagram,
+    /// SIGUSR1.
+    Signal,
 }
 
 /// Where a program comes from.
@@ -42,6 +70,9 @@ pub(crate) enum Stop {
     /// By an empty datagram, after which it prints how many datagrams and bytes it got.
     EmptyDatagram,
 }
+
+/// Between path, value and time of Graphite's text.
+const SPACES: [u8; 2] = [b' ', b' '];
 
 /// Where a daemon runs and what is asked of it.
 pub(crate) struct Place<'a> {
@@ -74,7 +105,7 @@ impl Settings {
 }
 
 /// All profiles, in the order of the tables.
-pub(crate) const PROFILES: [&Profile; 7] = [
+pub(crate) const PROFILES: [&Profile; 13] = [
     &floors::RECVMMSG,
     &floors::SLEEP,
     &floors::IO_URING,
@@ -82,7 +113,22 @@ pub(crate) const PROFILES: [&Profile; 7] = [
     &ringstat::RECVMMSG,
     &statsite::PROFILE,
     &brubeck::PROFILE,
+    &etsy::PROFILE,
+    &gostatsd::PROFILE,
+    &veneur::PROFILE,
+    &bioyino::PROFILE,
+    &netdata::PROFILE,
+    &collectd::PROFILE,
 ];
+
+/// The ringstat that the others are compared with.
+pub(crate) const RINGSTAT: &str = ringstat::IO_URING.name;
+/// ringstat with the other engine.
+pub(crate) const RINGSTAT_RECVMMSG: &str = ringstat::RECVMMSG.name;
+/// The floor that ringstat's engine is compared with.
+pub(crate) const FLOOR: &str = floors::IO_URING.name;
+pub(crate) const STATSITE: &str = statsite::PROFILE.name;
+pub(crate) const BRUBECK: &str = brubeck::PROFILE.name;
 
 /// A program given by hand: `statsite=/usr/local/bin/statsite`.
 #[derive(Clone, Debug)]
@@ -125,16 +171,20 @@ impl Contestant {
 
     /// Whether it is built from this repository.
     pub(crate) fn is_ours(&self) -> bool {
-        match self.profile.program {
-            Program::Ours(_) | Program::Bench => true,
-            Program::Installed(_) => false,
-        }
+        self.profile.is_ours()
     }
 
     /// Whether it throws away what it receives.
     pub(crate) fn is_floor(&self) -> bool {
         self.profile.stop == Stop::EmptyDatagram
     }
+}
+
+/// Whether a contestant is built from this repository.
+pub(crate) fn is_ours(name: &str) -> bool {
+    PROFILES
+        .iter()
+        .any(|profile| profile.name == name && profile.is_ours())
 }
 
 /// Everyone who is there, in the order of the tables.
@@ -157,4 +207,10 @@ fn on_path(name: &str) -> Option<PathBuf> {
     env::split_paths(&folders)
         .map(|folder| folder.join(name))
         .find(|program| program.is_file())
+}
+
+/// A TCP port that was free a moment ago, for what a daemon insists on listening to.
+fn free_tcp_port() -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
 }

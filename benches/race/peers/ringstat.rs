@@ -3,8 +3,8 @@
 use std::io;
 use std::process::Command;
 
-use super::{Place, Profile, Program, Stop};
-use crate::graphite::{Paths, Reading};
+use super::{Nudge, Place, Profile, Program, SPACES, Stop};
+use crate::graphite::{Paths, Reading, Values};
 
 const fn ringstat(name: &'static str, command: fn(&Place<'_>) -> io::Result<Command>) -> Profile {
     Profile {
@@ -13,16 +13,12 @@ const fn ringstat(name: &'static str, command: fn(&Place<'_>) -> io::Result<Comm
         command,
         // The beginnings hold for the naming etsy and for gstatsd.
         reading: Reading {
-            separator: b' ',
-            counter_sum: Paths {
-                begin: "stats_counts.service.counter.",
-                end: "",
-            },
-            timer_count: Paths {
-                begin: "stats.timers.service.timer.",
-                end: ".count",
-            },
+            separators: SPACES,
+            values: Values::OfInterval,
+            counters: Paths::Around("stats_counts.service.counter.", ""),
+            timers: Paths::Around("stats.timers.service.timer.", ".count"),
         },
+        nudge: Nudge::Needless,
         stop: Stop::Terminate,
     }
 }
@@ -54,7 +50,8 @@ fn command(place: &Place<'_>, engine: &str) -> Command {
             "--receive-buffer={}",
             settings.receive_buffer_bytes
         ))
-        .arg(format!("--max-series={}", settings.series_max))
+        // A series more or less must not matter.
+        .arg(format!("--max-series={}", 2 * settings.series_max))
         .args(["--shards=1", "--align=false", "--own-prefix="]);
     command
 }

@@ -4,24 +4,20 @@ use std::fs;
 use std::io;
 use std::process::Command;
 
-use super::{Place, Profile, Program, Stop};
-use crate::graphite::{Paths, Reading};
+use super::{Nudge, Place, Profile, Program, Stop};
+use crate::graphite::{Paths, Reading, Values};
 
 pub(super) const PROFILE: Profile = Profile {
     name: "statsite",
     program: Program::Installed("statsite"),
     command,
     reading: Reading {
-        separator: b'|',
-        counter_sum: Paths {
-            begin: "counts.service.counter.",
-            end: "",
-        },
-        timer_count: Paths {
-            begin: "timers.service.timer.",
-            end: ".count",
-        },
+        separators: [b'|', b'|'],
+        values: Values::OfInterval,
+        counters: Paths::Around("counts.service.counter.", ""),
+        timers: Paths::Around("timers.service.timer.", ".count"),
     },
+    nudge: Nudge::Needless,
     stop: Stop::Terminate,
 };
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::figure::Entry;
 
 /// One line for each value, under a heading.
-pub(crate) fn text(scenario: &str, entries: &[Entry]) -> String {
+pub(super) fn text(scenario: &str, entries: &[Entry]) -> String {
     let mut text = String::from("scenario,contestant,round,figure,value\n");
     for entry in entries {
         for (figure, value) in &entry.values {

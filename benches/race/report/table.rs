@@ -1,19 +1,40 @@
-//! The table on the terminal.
+//! The table: a row for each contestant, a column for each figure.
 
 use crate::figure::{Entry, Figure, Spread, contestants, spread};
 use crate::units::thousands;
 
 /// Prints medians over the rounds, with the spread of the figure that decides.
 pub(crate) fn print(lead: Figure, entries: &[Entry]) {
-    for line in lines(lead, entries) {
+    let rows = rows(lead, entries);
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in &rows {
+        let mut line = format!("{:<width$}", row[0], width = widths[0]);
+        for (cell, &width) in row.iter().zip(&widths).skip(1) {
+            line.push_str(&format!("  {cell:>width$}"));
+        }
         println!("{line}");
     }
 }
 
-fn lines(lead: Figure, entries: &[Entry]) -> Vec<String> {
+/// The same as a table in Markdown.
+pub(super) fn markdown(lead: Figure, entries: &[Entry]) -> String {
+    let mut text = String::new();
+    for (index, row) in rows(lead, entries).iter().enumerate() {
+        text.push_str(&format!("| {} |\n", row.join(" | ")));
+        if index == 0 {
+            text.push_str(&format!("|---|{}\n", "---:|".repeat(row.len() - 1)));
+        }
+    }
+    text
+}
+
+/// The headings, then a row for each contestant.
+fn rows(lead: Figure, entries: &[Entry]) -> Vec<Vec<String>> {
     let figures = columns(lead, entries);
-    let mut rows = vec![vec![String::new()]];
-    rows[0].extend(figures.iter().map(|figure| figure.heading().to_owned()));
+    let headings = figures.iter().map(|figure| figure.heading().to_owned());
+    let mut rows = vec![std::iter::once(String::new()).chain(headings).collect()];
     for contestant in contestants(entries) {
         let cells = figures.iter().map(|&figure| {
             let spread = spread(entries, contestant, figure);
@@ -27,18 +48,7 @@ fn lines(lead: Figure, entries: &[Entry]) -> Vec<String> {
                 .collect(),
         );
     }
-    let widths: Vec<usize> = (0..=figures.len())
-        .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))
-        .collect();
-    rows.iter()
-        .map(|row| {
-            let mut line = format!("{:<width$}", row[0], width = widths[0]);
-            for (cell, &width) in row.iter().zip(&widths).skip(1) {
-                line.push_str(&format!("  {cell:>width$}"));
-            }
-            line
-        })
-        .collect()
+    rows
 }
 
 /// The deciding figure first, then the others as they were measured.
@@ -63,7 +73,7 @@ fn cell(figure: Figure, spread: Spread, with_spread: bool) -> String {
 }
 
 /// A value with as many digits as it is worth.
-pub(super) fn number(figure: Figure, value: f64) -> String {
+pub(crate) fn number(figure: Figure, value: f64) -> String {
     if value.abs() >= 1_000.0 || figure.decimals() == 0 {
         thousands(value)
     } else {

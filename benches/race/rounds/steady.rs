@@ -80,10 +80,10 @@ pub(crate) fn run(
     let (before, after) = looks?;
     load?;
     let sent = sender.totals();
-    let delivered = daemon.settle(&sent, steady.settle_max);
+    daemon.settle(&sent, steady.settle_max);
     let drops = daemon.queue().drops;
     let resident_bytes = daemon.process().resident_bytes()?;
-    let delivered = daemon.stop(&sent)?.unwrap_or(delivered);
+    let delivered = daemon.stop(&sent)?;
 
     let pool = steady.pool;
     let in_window = pool.totals(after.sent).since(pool.totals(before.sent));
