@@ -15,9 +15,14 @@ const RATE: f64 = 500.0;
 /// # Errors
 /// A daemon does not start, or does not account for what it was sent.
 pub(crate) fn run(contestants: &[Contestant], core: usize) -> io::Result<()> {
-    for shape in [Shape::packed(20), Shape::single(20)] {
+    for shape in [Shape::packed_equally(20), Shape::single(20)] {
         let pool = Pool::new(shape, 50);
         check_totals(&pool);
+        let is_equal = pool.datagram_bytes() == Some(shape.datagram_bytes_max);
+        assert_eq!(
+            is_equal, shape.equal_bytes,
+            "all datagrams are equally long"
+        );
         let settings = Settings {
             flush: Duration::from_secs(1),
             receive_buffer_bytes: 200_000,

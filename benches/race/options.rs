@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -40,9 +41,9 @@ pub(crate) struct Options {
     /// How long ringstat and the floors let datagrams gather
     #[arg(long, value_parser = parse_duration, default_value = "5ms")]
     max_wait: Duration,
-    /// UDP receive buffer to ask for, in bytes
-    #[arg(long, default_value_t = 4 << 20)]
-    receive_buffer: usize,
+    /// UDP receive buffer to ask for, in bytes; net.core.rmem_max unless given, at most 32 MiB
+    #[arg(long)]
+    receive_buffer: Option<usize>,
     /// Source sockets, which take turns
     #[arg(long, default_value_t = 1)]
     sockets: usize,
@@ -97,7 +98,7 @@ impl Options {
             rounds: self.rounds,
             flush: self.flush,
             intervals: self.intervals,
-            receive_buffer_bytes: self.receive_buffer,
+            receive_buffer_bytes: self.receive_buffer.unwrap_or_else(receive_buffer_max),
             max_wait: self.max_wait,
             cores: self.cores(),
             sockets: self.sockets,
@@ -131,4 +132,14 @@ impl Options {
         }
         contestants
     }
+}
+
+/// What every daemon may have without a privilege. ringstat could force more.
+fn receive_buffer_max() -> usize {
+    const ENOUGH_BYTES: usize = 32 << 20;
+    let text = fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap_or_default();
+    text.trim()
+        .parse()
+        .unwrap_or(ENOUGH_BYTES)
+        .min(ENOUGH_BYTES)
 }

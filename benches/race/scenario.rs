@@ -137,9 +137,10 @@ impl Scenario {
     /// Makes what is sent.
     pub(crate) fn pool(self) -> Pool {
         match self {
-            Scenario::Packed | Scenario::PackedSlow | Scenario::FlatOut | Scenario::Idle => {
+            Scenario::Packed | Scenario::PackedSlow | Scenario::Idle => {
                 Pool::new(Shape::packed(FEW_NAMES), PACKED_DATAGRAMS)
             }
+            Scenario::FlatOut => Pool::new(Shape::packed_equally(FEW_NAMES), PACKED_DATAGRAMS),
             Scenario::Single | Scenario::SingleSlow => {
                 Pool::new(Shape::single(FEW_NAMES), SINGLE_DATAGRAMS)
             }

@@ -49,6 +49,10 @@ pub(crate) struct LoadOptions {
     /// Most lines in a datagram
     #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
     lines: u64,
+    /// Make all datagrams as long as the longest and let the kernel cut them from long messages,
+    /// to send more than one core could otherwise; some 45 packed ones leave at once
+    #[arg(long)]
+    segments: bool,
     /// Source sockets, which take turns
     #[arg(long, default_value_t = 1)]
     sockets: usize,
@@ -88,6 +92,7 @@ impl LoadOptions {
             },
             datagram_bytes_max: self.datagram_bytes,
             lines_max: self.lines.max(1),
+            equal_bytes: self.segments,
             seed: self.seed,
         }
     }
@@ -114,6 +119,9 @@ impl LoadOptions {
 pub(crate) fn run(options: &LoadOptions) -> io::Result<()> {
     let pool = Pool::new(options.shape(), options.pool.max(1));
     let mut sender = Sender::open(&pool, options.to, options.sockets.max(1))?;
+    if options.segments {
+        sender.send_segments()?;
+    }
     let limit = Limit {
         datagrams: options.count.unwrap_or(u64::MAX),
         duration: options.duration,

@@ -7,6 +7,7 @@ pub(crate) mod command;
 mod pace;
 mod pool;
 mod random;
+mod segment;
 mod sender;
 mod shape;
 mod totals;

@@ -28,6 +28,9 @@ pub(crate) struct Shape {
     pub(crate) datagram_bytes_max: usize,
     /// A datagram is closed when it has so many lines.
     pub(crate) lines_max: u64,
+    /// Whether values get leading zeros until all datagrams are exactly so long as the longest
+    /// may be.
+    pub(crate) equal_bytes: bool,
     pub(crate) seed: u64,
 }
 
@@ -64,7 +67,16 @@ impl Shape {
             draw: Draw::Random,
             datagram_bytes_max: PACKED_BYTES,
             lines_max: u64::MAX,
+            equal_bytes: false,
             seed: 1,
+        }
+    }
+
+    /// Packed datagrams that are all of one length.
+    pub(crate) fn packed_equally(names: u64) -> Self {
+        Shape {
+            equal_bytes: true,
+            ..Shape::packed(names)
         }
     }
 

@@ -12,7 +12,7 @@ use crate::load::{Limit, Pace, Pool, Progress, Sender, Totals};
 use crate::peers::{Contestant, Settings};
 
 /// The first rate that is tried, in datagrams a second.
-const FIRST_RATE: f64 = 4_000.0;
+const FIRST_RATE: f64 = 16_000.0;
 /// From one trial to the next until one fails.
 const STEP: f64 = 4.0;
 /// The search ends when the lowest rate with loss is no further above the highest without.
@@ -64,7 +64,9 @@ pub(crate) fn run(
     pool: &Pool,
 ) -> io::Result<Vec<(Figure, f64)>> {
     let daemon = Daemon::start(contestant, settings, core)?;
-    let sender = Sender::open(pool, daemon.address(), 1)?;
+    let mut sender = Sender::open(pool, daemon.address(), 1)?;
+    // One core could not send what another one takes in.
+    sender.send_segments()?;
     let mut trials = Trials {
         daemon,
         contestant,
@@ -166,24 +168,25 @@ impl Trials<'_> {
         began.elapsed() <= time_max + LOOK * 2
     }
 
-    /// The part of a trial that the daemon accounts for. Where something was lost, or is missing
-    /// after a flush, it gets another one to report all that it has, so that the next trial
-    /// begins with nothing left over.
+    /// The part of a trial that the daemon accounts for. Where something is known to be lost, it
+    /// gets the time to report all that it has, so that nothing of it falls into the next trial.
     fn settle(&self, before: &Received, sent: &Totals, lost_none: bool) -> f64 {
         if self.contestant.is_floor() {
             return if lost_none { 1.0 } else { 0.0 };
         }
+        let time_max = self.flush.mul_f64(if lost_none { 3.0 } else { 1.5 });
         let began = Instant::now();
-        while began.elapsed() < self.flush * 3 {
+        loop {
             let delivered = self.daemon.delivered_since(before, sent);
             if delivered.is_exact {
                 return 1.0;
             }
+            if began.elapsed() > time_max {
+                // Whatever rounding says, something is missing.
+                return delivered.share.min(1.0 - f64::EPSILON);
+            }
             self.daemon.nudge();
             thread::sleep(LOOK);
         }
-        let share = self.daemon.delivered_since(before, sent).share;
-        // Everything lost has a share below 1, also where rounding hides it.
-        share.min(1.0 - f64::EPSILON)
     }
 }
