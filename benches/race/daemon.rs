@@ -21,6 +21,10 @@ use crate::peers::{Contestant, Nudge, Place, Settings, Stop};
 const START_MAX: Duration = Duration::from_secs(20);
 /// How long a daemon may take to end.
 const STOP_MAX: Duration = Duration::from_secs(10);
+/// How long a daemon may take to account for traffic that has ended.
+const SETTLE_MAX: Duration = Duration::from_secs(60);
+/// How much later than an interval after the last one a flush may begin.
+const SLACK: Duration = Duration::from_secs(1);
 /// Between two looks at something that takes a while.
 const LOOK: Duration = Duration::from_millis(5);
 /// Traffic that changes no total which is checked.
@@ -121,12 +125,21 @@ impl<'a> Daemon<'a> {
         queue_of_port(self.udp_port).unwrap_or_default()
     }
 
-    /// Waits until the daemon has accounted for what was sent, or has had the time to.
-    pub(crate) fn settle(&self, sent: &Totals, time_max: Duration) -> Delivered {
+    /// Waits until the daemon has accounted for what was sent, or for no more of it during two
+    /// flush intervals.
+    pub(crate) fn settle(&self, sent: &Totals, flush: Duration) -> Delivered {
         let began = Instant::now();
+        let mut changed = began;
+        let mut last_share = 0.0;
         loop {
             let delivered = self.delivered(sent);
-            if delivered.is_exact || self.contestant.is_floor() || began.elapsed() > time_max {
+            if delivered.share != last_share {
+                last_share = delivered.share;
+                changed = Instant::now();
+            }
+            let is_quiet = changed.elapsed() > flush * 2 + SLACK;
+            let is_over = is_quiet || began.elapsed() > SETTLE_MAX;
+            if delivered.is_exact || self.contestant.is_floor() || is_over {
                 return delivered;
             }
             self.nudge();

@@ -3,6 +3,7 @@
 //! `cargo bench --bench race -- --help` has the options, `-- load --help` those of the load
 //! generator.
 
+mod choice;
 mod daemon;
 mod figure;
 mod floor;
@@ -27,6 +28,7 @@ use clap::Parser;
 use ringstat::kernel::pin_to;
 
 use options::{Options, Tool};
+use peers::Contestant;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -53,15 +55,20 @@ fn race(options: &Options) -> io::Result<()> {
     if options.is_test() {
         return miniature::run(&contestants, course.cores.daemon);
     }
-    for scenario in options.scenarios() {
-        println!("{}", scenario.name());
+    for heat in options.heats() {
+        let scenario = heat.scenario;
+        println!("{}", scenario.title());
+        let takes_part = |contestant: &&Contestant| {
+            heat.only.is_empty() || heat.only.contains(&contestant.name())
+        };
+        let contestants: Vec<&Contestant> = contestants.iter().filter(takes_part).collect();
         let entries = race::run(scenario, &course, &contestants)?;
         report::print_table(scenario.lead(), &entries);
         for line in targets::lines(scenario, &entries) {
             println!("{line}");
         }
         if options.record {
-            report::write_record(&scenario.name(), scenario, &entries)?;
+            report::write_record(&heat.record, scenario, &entries)?;
         }
     }
     Ok(())

@@ -36,8 +36,6 @@ pub(crate) fn run(contestants: &[Contestant], core: usize) -> io::Result<()> {
             sockets: 2,
             warm_up: Duration::from_millis(50),
             window: Duration::from_millis(150),
-            // Much more than needed, on a machine that does much else.
-            settle_max: Duration::from_secs(20),
         };
         for contestant in contestants {
             let name = contestant.name();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use ringstat::kernel::allowed_cpus;
 
+use crate::choice::{Choice, Heat};
 use crate::floor::{self, FloorOptions};
 use crate::load::command::LoadOptions;
 use crate::peers::{self, Contestant, Given};
@@ -22,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) tool: Option<Tool>,
     /// What to race
     #[arg(value_enum)]
-    scenarios: Vec<Scenario>,
+    choices: Vec<Choice>,
     /// Rounds, in each of which everyone runs once
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -79,18 +80,20 @@ pub(crate) enum Tool {
 }
 
 impl Options {
-    /// What to race: the first scenario unless others are named.
-    pub(crate) fn scenarios(&self) -> Vec<Scenario> {
-        if self.scenarios.is_empty() {
-            vec![Scenario::Packed]
-        } else {
-            self.scenarios.clone()
+    /// What to race: packed traffic unless something else is named.
+    pub(crate) fn heats(&self) -> Vec<Heat> {
+        if self.choices.is_empty() {
+            return Choice::One(Scenario::Packed).heats();
         }
+        self.choices
+            .iter()
+            .flat_map(|choice| choice.heats())
+            .collect()
     }
 
     /// Whether nothing is to be measured: by `--test`, or under `cargo test --benches`.
     pub(crate) fn is_test(&self) -> bool {
-        self.test || (!self.bench && self.scenarios.is_empty())
+        self.test || (!self.bench && self.choices.is_empty())
     }
 
     pub(crate) fn course(&self) -> Course {

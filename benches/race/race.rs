@@ -40,7 +40,7 @@ pub(crate) struct Cores {
 pub(crate) fn run(
     scenario: Scenario,
     course: &Course,
-    contestants: &[Contestant],
+    contestants: &[&Contestant],
 ) -> io::Result<Vec<Entry>> {
     let settings = course.settings(scenario);
     let pool = scenario.pool();
@@ -112,7 +112,6 @@ impl Course {
                     sockets: self.sockets,
                     warm_up: self.flush,
                     window: self.flush * self.intervals,
-                    settle_max: self.flush * 3,
                 };
                 Ok(steady::run(contestant, settings, core, &steady)?.values)
             }

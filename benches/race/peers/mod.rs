@@ -38,6 +38,10 @@ impl Profile {
             Program::Installed(_) => false,
         }
     }
+
+    fn is_floor(&self) -> bool {
+        self.stop == Stop::EmptyDatagram
+    }
 }
 
 /// What makes a daemon hand on what it keeps back until more comes.
@@ -176,15 +180,22 @@ impl Contestant {
 
     /// Whether it throws away what it receives.
     pub(crate) fn is_floor(&self) -> bool {
-        self.profile.stop == Stop::EmptyDatagram
+        self.profile.is_floor()
     }
 }
 
 /// Whether a contestant is built from this repository.
 pub(crate) fn is_ours(name: &str) -> bool {
-    PROFILES
-        .iter()
-        .any(|profile| profile.name == name && profile.is_ours())
+    profile(name).is_some_and(Profile::is_ours)
+}
+
+/// Whether a contestant throws away what it receives.
+pub(crate) fn is_floor(name: &str) -> bool {
+    profile(name).is_some_and(Profile::is_floor)
+}
+
+fn profile(name: &str) -> Option<&'static Profile> {
+    PROFILES.into_iter().find(|profile| profile.name == name)
 }
 
 /// Everyone who is there, in the order of the tables.

@@ -7,26 +7,22 @@ use std::fmt::Write;
 
 use super::table::number;
 use crate::figure::{Entry, Figure, Spread, contestants, spread};
-use crate::peers::is_ours;
+use crate::peers::{is_floor, is_ours};
 
-const WIDTH: f64 = 760.0;
+const STYLE: &str = include_str!("style.css");
+
+const WIDTH: usize = 760;
 /// Where bars begin; names stand left of it.
 const BARS_LEFT: f64 = 170.0;
 /// Where the longest bar ends; its value stands right of it.
-const BARS_RIGHT: f64 = 640.0;
-const HEAD: f64 = 66.0;
-const ROW: f64 = 30.0;
+const BARS_RIGHT: f64 = 650.0;
+/// Room above the first bar.
+const HEAD: usize = 64;
+/// From bar to bar.
+const ROW: usize = 28;
 const BAR: f64 = 18.0;
-const FOOT: f64 = 34.0;
-
-/// Colours by what they are for; the second set is for dark screens.
-const STYLE: &str = "\
-svg{--page:#ffffff;--text:#1f2328;--faint:#59636e;--ours:#1a7f64;--floor:#9aa4af;--peer:#c05621;--line:#d1d9e0}\
-@media(prefers-color-scheme:dark){svg{--page:#0d1117;--text:#f0f6fc;--faint:#9198a1;--ours:#3fb68b;--floor:#656c76;--peer:#e0823d;--line:#3d444d}}\
-.page{fill:var(--page)}text{font:13px system-ui,sans-serif;fill:var(--text)}\
-.title{font-size:16px;font-weight:600}.faint{fill:var(--faint);font-size:12px}\
-.ours{fill:var(--ours)}.floor{fill:var(--floor)}.peer{fill:var(--peer)}\
-.spread{stroke:var(--text);stroke-width:1.5}.axis{stroke:var(--line)}";
+/// Room below the last bar.
+const FOOT: usize = 36;
 
 /// What a picture says besides its bars.
 pub(super) struct Caption<'a> {
@@ -41,105 +37,93 @@ pub(super) fn text(caption: &Caption<'_>, figure: Figure, entries: &[Entry]) -> 
         .into_iter()
         .filter_map(|name| Some((name, spread(entries, name, figure)?)))
         .collect();
-    let longest = bars
-        .iter()
-        .map(|(_, spread)| spread.max)
-        .fold(0.0, f64::max);
+    let longest = bars.iter().map(|(_, bar)| bar.max).fold(0.0, f64::max);
     let scale = (BARS_RIGHT - BARS_LEFT) / longest.max(f64::MIN_POSITIVE);
-    let bottom = HEAD + ROW * bars.len() as f64;
-    let height = bottom + FOOT;
-    let mut svg = String::new();
-    let mut line = |text: String| {
-        svg.push_str(&text);
-        svg.push('\n');
-    };
-    let title = escape(caption.title);
-    line(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
-         width=\"{WIDTH}\" height=\"{height}\" role=\"img\">"
-    ));
-    line(format!(
-        "<title>{title}: {}</title>",
-        described(figure, &bars)
-    ));
-    line(format!("<style>{STYLE}</style>"));
-    line(format!(
-        "<rect class=\"page\" width=\"{WIDTH}\" height=\"{height}\" rx=\"6\"/>"
-    ));
-    line(format!(
-        "<text class=\"title\" x=\"16\" y=\"28\">{title}</text>"
-    ));
-    let better = if figure.is_better_when_high() {
-        "longer is better"
-    } else {
-        "shorter is better"
-    };
-    line(format!(
-        "<text class=\"faint\" x=\"16\" y=\"48\">{}, median and spread; {better}</text>",
-        escape(figure.heading())
-    ));
-    line(format!(
-        "<line class=\"axis\" x1=\"{BARS_LEFT}\" x2=\"{BARS_LEFT}\" y1=\"{HEAD}\" y2=\"{bottom}\"/>"
-    ));
+    let bottom = HEAD + ROW * bars.len();
+    let mut svg = head(caption, figure, &bars, bottom + FOOT);
     for (index, (name, spread)) in bars.iter().enumerate() {
-        let top = HEAD + ROW * index as f64 + (ROW - BAR) / 2.0;
-        let middle = top + BAR / 2.0;
-        let baseline = middle + 4.5;
-        let end = BARS_LEFT + spread.median * scale;
-        let (low, high) = (
-            BARS_LEFT + spread.min * scale,
-            BARS_LEFT + spread.max * scale,
-        );
-        line(format!(
-            "<text x=\"{:.1}\" y=\"{baseline:.1}\" text-anchor=\"end\">{name}</text>",
-            BARS_LEFT - 8.0
-        ));
-        line(format!(
-            "<rect class=\"{}\" x=\"{BARS_LEFT}\" y=\"{top:.1}\" width=\"{:.1}\" \
-             height=\"{BAR}\" rx=\"2\"/>",
-            class(name),
-            // A bar of nothing is still to be seen.
-            (end - BARS_LEFT).max(1.0)
-        ));
-        if high - low >= 1.0 {
-            line(format!(
-                "<line class=\"spread\" x1=\"{low:.1}\" x2=\"{high:.1}\" y1=\"{middle:.1}\" \
-                 y2=\"{middle:.1}\"/>"
-            ));
-        }
-        line(format!(
-            "<text x=\"{:.1}\" y=\"{baseline:.1}\">{}</text>",
-            end.max(high) + 8.0,
-            number(figure, spread.median)
-        ));
+        let middle = (HEAD + ROW * index + ROW / 2) as f64;
+        svg.push_str(&bar(name, *spread, figure, middle, scale));
     }
-    line(format!(
-        "<text class=\"faint\" x=\"16\" y=\"{:.1}\">{}</text>",
-        bottom + 22.0,
-        escape(caption.note)
-    ));
-    svg.push_str("</svg>\n");
+    let note = escape(caption.note);
+    // Writing into a String does not fail, here and below.
+    let _ = writeln!(
+        svg,
+        "  <line class=\"axis\" x1=\"{BARS_LEFT}\" x2=\"{BARS_LEFT}\" y1=\"{HEAD}\" y2=\"{bottom}\"/>\n  \
+         <text class=\"small\" x=\"16\" y=\"{}\">{note}</text>\n</svg>",
+        bottom + 22
+    );
     svg
 }
 
-/// The same in words, for those who do not see it.
-fn described(figure: Figure, bars: &[(&str, Spread)]) -> String {
-    let mut words = String::from(figure.heading());
+/// Everything above the bars, and the page below them all.
+fn head(caption: &Caption<'_>, figure: Figure, bars: &[(&str, Spread)], height: usize) -> String {
+    let title = escape(caption.title);
+    let heading = escape(figure.heading());
+    let better = if figure.is_better_when_high() {
+        "more is better"
+    } else {
+        "less is better"
+    };
+    // The same in words, for those who do not see it.
+    let mut described = format!("{heading}, {better}");
     for (name, spread) in bars {
-        // Writing into a String does not fail.
-        let _ = write!(words, ", {name} {}", number(figure, spread.median));
+        let _ = write!(described, "; {name} {}", number(figure, spread.median));
     }
-    escape(&words)
+    let mut style = String::new();
+    for line in STYLE.lines() {
+        let _ = writeln!(style, "    {line}");
+    }
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
+         width=\"{WIDTH}\" height=\"{height}\" role=\"img\" aria-labelledby=\"title desc\" \
+         font-family=\"system-ui, sans-serif\" font-size=\"14\">\n  \
+         <title id=\"title\">{title}</title>\n  \
+         <desc id=\"desc\">{described}</desc>\n  \
+         <style>\n{style}  </style>\n  \
+         <rect class=\"page\" x=\"0.5\" y=\"0.5\" width=\"{}\" height=\"{}\" rx=\"6\"/>\n  \
+         <text class=\"title\" x=\"16\" y=\"28\">{title}</text>\n  \
+         <text class=\"small\" x=\"16\" y=\"48\">{heading}, {better}; median and spread</text>\n",
+        WIDTH - 1,
+        height - 1
+    )
 }
 
-fn class(contestant: &str) -> &'static str {
-    if contestant.starts_with("floor") {
+/// Name, bar, spread and value of one contestant.
+fn bar(name: &str, spread: Spread, figure: Figure, middle: f64, scale: f64) -> String {
+    let class = if is_floor(name) {
         "floor"
-    } else if is_ours(contestant) {
+    } else if is_ours(name) {
         "ours"
     } else {
         "peer"
+    };
+    let at = |value: f64| BARS_LEFT + value * scale;
+    // A bar of nothing is still to be seen.
+    let width = (spread.median * scale).max(1.0);
+    let (top, baseline) = (middle - BAR / 2.0, middle + 5.0);
+    let mut svg = format!(
+        "  <text x=\"{}\" y=\"{baseline}\" text-anchor=\"end\">{name}</text>\n  \
+         <rect class=\"{class}\" x=\"{BARS_LEFT}\" y=\"{top}\" width=\"{width:.1}\" \
+         height=\"{BAR}\"/>\n",
+        BARS_LEFT - 8.0,
+    );
+    let (low, high) = (at(spread.min), at(spread.max));
+    // Less than a point is not to be seen.
+    if high - low >= 1.0 {
+        let _ = writeln!(
+            svg,
+            "  <line class=\"spread\" x1=\"{low:.1}\" x2=\"{high:.1}\" y1=\"{middle}\" \
+             y2=\"{middle}\"/>"
+        );
     }
+    let _ = writeln!(
+        svg,
+        "  <text x=\"{:.1}\" y=\"{baseline}\">{}</text>",
+        high.max(BARS_LEFT + width) + 8.0,
+        number(figure, spread.median)
+    );
+    svg
 }
 
 fn escape(text: &str) -> String {

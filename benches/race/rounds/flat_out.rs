@@ -13,6 +13,8 @@ use crate::peers::{Contestant, Settings};
 
 /// The first rate that is tried, in datagrams a second.
 const FIRST_RATE: f64 = 16_000.0;
+/// Makes all series known, in datagrams a second.
+const SERIES_RATE: f64 = 1_000.0;
 /// From one trial to the next until one fails.
 const STEP: f64 = 4.0;
 /// The search ends when the lowest rate with loss is no further above the highest without.
@@ -30,8 +32,18 @@ const LOOK: Duration = Duration::from_millis(2);
 struct Trials<'a> {
     daemon: Daemon<'a>,
     contestant: &'a Contestant,
-    sender: Sender<'a>,
+    /// Sends each datagram for itself, as they come from many clients.
+    single: Sender<'a>,
+    /// Leaves the cutting to the kernel, for rates that the other does not reach.
+    cutting: Sender<'a>,
     flush: Duration,
+}
+
+/// How datagrams are sent.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Single,
+    Cut,
 }
 
 /// What became of a rate.
@@ -64,19 +76,20 @@ pub(crate) fn run(
     pool: &Pool,
 ) -> io::Result<Vec<(Figure, f64)>> {
     let daemon = Daemon::start(contestant, settings, core)?;
-    let mut sender = Sender::open(pool, daemon.address(), 1)?;
-    // One core could not send what another one takes in.
-    sender.send_segments()?;
+    let single = Sender::open(pool, daemon.address(), 1)?;
+    let mut cutting = Sender::open(pool, daemon.address(), 1)?;
+    cutting.send_segments()?;
     let mut trials = Trials {
         daemon,
         contestant,
-        sender,
+        single,
+        cutting,
         flush: settings.flush,
     };
     // The series are made before anything counts.
-    trials.run(Pace::even(RATE_MIN.max(1_000.0)))?;
+    trials.at(SERIES_RATE)?;
     let best = trials.search()?;
-    let flat_out = trials.run(Pace::flat_out())?;
+    let flat_out = trials.run(Pace::flat_out(), Way::Cut)?;
     let mut values = Vec::new();
     // A sender that is slower than the daemon leaves its own rate as the highest known one.
     let best = if flat_out.is_lossless {
@@ -109,7 +122,7 @@ impl Trials<'_> {
         let mut best: Option<(f64, Trial)> = None;
         let mut lossy: Option<f64> = None;
         loop {
-            let trial = self.run(Pace::even(rate))?;
+            let trial = self.at(rate)?;
             if !trial.kept_rate {
                 // The sender is at its end before the daemon.
                 lossy = Some(rate);
@@ -130,21 +143,35 @@ impl Trials<'_> {
         Ok(best.map(|(_, trial)| trial))
     }
 
+    /// Tries a rate, with single datagrams if the sender is fast enough for that.
+    fn at(&mut self, rate: f64) -> io::Result<Trial> {
+        let trial = self.run(Pace::even(rate), Way::Single)?;
+        if trial.kept_rate {
+            Ok(trial)
+        } else {
+            self.run(Pace::even(rate), Way::Cut)
+        }
+    }
+
     /// Sends for a while, and waits until the daemon has accounted for it.
-    fn run(&mut self, pace: Pace) -> io::Result<Trial> {
+    fn run(&mut self, pace: Pace, way: Way) -> io::Result<Trial> {
         let before = self.daemon.received();
         let drops_before = self.daemon.queue().drops;
-        let sent_before = self.sender.totals();
+        let sender = match way {
+            Way::Single => &mut self.single,
+            Way::Cut => &mut self.cutting,
+        };
+        let sent_before = sender.totals();
         let cpu_before = self.daemon.process().cpu_time()?;
         let duration = self.flush.mul_f64(TRIAL_INTERVALS);
         let limit = Limit {
             datagrams: u64::MAX,
             duration,
         };
-        let load = pace.run(&mut self.sender, limit, &Progress::default())?;
+        let load = pace.run(sender, limit, &Progress::default())?;
+        let sent = sender.totals().since(sent_before);
         let took_all = self.wait_for_an_empty_queue(duration.mul_f64(BACKLOG_PART_MAX));
         let cpu = self.daemon.process().cpu_time()? - cpu_before;
-        let sent = self.sender.totals().since(sent_before);
         let lost_none = self.daemon.queue().drops == drops_before;
         let share = self.settle(&before, &sent, lost_none);
         let seconds = load.elapsed.as_secs_f64();

@@ -19,8 +19,6 @@ pub(crate) struct Steady<'a> {
     pub(crate) warm_up: Duration,
     /// The measurement: whole flush intervals.
     pub(crate) window: Duration,
-    /// How long a daemon may take after the traffic to account for it.
-    pub(crate) settle_max: Duration,
 }
 
 /// What a round has shown.
@@ -80,7 +78,7 @@ pub(crate) fn run(
     let (before, after) = looks?;
     load?;
     let sent = sender.totals();
-    daemon.settle(&sent, steady.settle_max);
+    daemon.settle(&sent, settings.flush);
     let drops = daemon.queue().drops;
     let resident_bytes = daemon.process().resident_bytes()?;
     let delivered = daemon.stop(&sent)?;
