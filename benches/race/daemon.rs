@@ -25,6 +25,9 @@ const STOP_MAX: Duration = Duration::from_secs(10);
 const SETTLE_MAX: Duration = Duration::from_secs(60);
 /// How much later than an interval after the last one a flush may begin.
 const SLACK: Duration = Duration::from_secs(1);
+/// A daemon that computes for this part of the time has something to do, such as a flush of
+/// millions of series.
+const BUSY_PART: f64 = 0.25;
 /// Between two looks at something that takes a while.
 const LOOK: Duration = Duration::from_millis(5);
 /// Traffic that changes no total which is checked.
@@ -125,22 +128,29 @@ impl<'a> Daemon<'a> {
         queue_of_port(self.udp_port).unwrap_or_default()
     }
 
-    /// Waits until the daemon has accounted for what was sent, or for no more of it during two
-    /// flush intervals.
-    pub(crate) fn settle(&self, sent: &Totals, flush: Duration) -> Delivered {
+    /// Waits until the daemon has accounted for what was sent, or has neither accounted for more
+    /// of it nor worked much during two flush intervals.
+    ///
+    /// # Errors
+    /// The daemon has ended.
+    pub(crate) fn settle(&self, sent: &Totals, flush: Duration) -> io::Result<Delivered> {
         let began = Instant::now();
-        let mut changed = began;
+        let (mut changed, mut cpu) = (began, self.process().cpu_time()?);
         let mut last_share = 0.0;
         loop {
             let delivered = self.delivered(sent);
-            if delivered.share != last_share {
-                last_share = delivered.share;
-                changed = Instant::now();
+            if delivered.is_exact || self.contestant.is_floor() || began.elapsed() > SETTLE_MAX {
+                return Ok(delivered);
             }
-            let is_quiet = changed.elapsed() > flush * 2 + SLACK;
-            let is_over = is_quiet || began.elapsed() > SETTLE_MAX;
-            if delivered.is_exact || self.contestant.is_floor() || is_over {
-                return delivered;
+            let quiet = changed.elapsed();
+            if delivered.share != last_share || quiet > flush * 2 + SLACK {
+                let cpu_now = self.process().cpu_time()?;
+                let was_busy = cpu_now - cpu > quiet.mul_f64(BUSY_PART);
+                if delivered.share == last_share && !was_busy {
+                    return Ok(delivered);
+                }
+                last_share = delivered.share;
+                (changed, cpu) = (Instant::now(), cpu_now);
             }
             self.nudge();
             thread::sleep(LOOK);

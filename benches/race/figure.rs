@@ -7,7 +7,8 @@ pub(crate) enum Figure {
     NsPerLine,
     /// The same for each datagram sent.
     NsPerDatagram,
-    /// The same for each line that the daemon accounted for.
+    /// CPU time from the first datagram until everything was accounted for that ever was, for each
+    /// line of that.
     NsPerDelivered,
     /// How much of what was sent the daemon accounted for.
     DeliveredPercent,

@@ -115,7 +115,7 @@ impl LoadOptions {
 /// Sends, and prints what was sent.
 ///
 /// # Errors
-/// As [`Sender::open`] and [`Sender::send`].
+/// As [`Sender::open`] and [`Sender::send`], with the address.
 pub(crate) fn run(options: &LoadOptions) -> io::Result<()> {
     let pool = Pool::new(options.shape(), options.pool.max(1));
     let mut sender = Sender::open(&pool, options.to, options.sockets.max(1))?;
@@ -128,7 +128,13 @@ pub(crate) fn run(options: &LoadOptions) -> io::Result<()> {
     };
     let sent = options
         .pace()
-        .run(&mut sender, limit, &Progress::default())?;
+        .run(&mut sender, limit, &Progress::default())
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => {
+                io::Error::other(format!("nobody listens on udp://{}", options.to))
+            }
+            _ => error,
+        })?;
     let totals = sender.totals();
     println!("datagrams    {}", totals.datagrams);
     println!("bytes        {}", totals.bytes);

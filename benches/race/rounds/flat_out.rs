@@ -123,10 +123,8 @@ impl Trials<'_> {
         let mut lossy: Option<f64> = None;
         loop {
             let trial = self.at(rate)?;
-            if !trial.kept_rate {
-                // The sender is at its end before the daemon.
-                lossy = Some(rate);
-            } else if trial.is_lossless {
+            // Where the sender is at its end before the daemon, the search ends there too.
+            if trial.is_lossless && trial.kept_rate {
                 best = Some((rate, trial));
             } else {
                 lossy = Some(rate);

@@ -10,7 +10,8 @@ use crate::peers::{Contestant, Settings};
 
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs a round of one contestant over so many flush intervals.
+/// Runs a round of one contestant over so many flush intervals, and one more, so that there is a
+/// whole one between two flushes.
 ///
 /// # Errors
 /// The daemon does not start or ends before its time.
@@ -20,6 +21,7 @@ pub(crate) fn run(
     core: usize,
     intervals: u32,
 ) -> io::Result<Vec<(Figure, f64)>> {
+    let intervals = intervals + 1;
     let daemon = Daemon::start(contestant, settings, core)?;
     // What a start and a first flush leave behind is not idleness.
     thread::sleep(settings.flush.mul_f64(1.5));

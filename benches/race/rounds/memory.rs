@@ -35,7 +35,7 @@ pub(crate) fn run(
     };
     Pace::even(RATE).run(&mut sender, limit, &Progress::default())?;
     let sent = sender.totals();
-    let delivered = daemon.settle(&sent, settings.flush);
+    let delivered = daemon.settle(&sent, settings.flush)?;
     thread::sleep(REST);
     let full_bytes = daemon.process().resident_bytes()?;
     let series = sent.lines as f64;
