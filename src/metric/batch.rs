@@ -75,7 +75,7 @@ impl Batch<'_> {
 impl Table {
     /// Gathers a sample to be recorded with [`Table::record_batch`], and asks for the memory where
     /// its name is looked up. Returns whether the batch is full.
-    #[inline]
+    #[inline(always)]
     pub fn gather<'a>(&self, sample: &Sample<'a>, batch: &mut Batch<'a>) -> bool {
         let tags = if self.rules.keep_tags {
             sample.tags
