@@ -10,7 +10,8 @@ use super::samples::{MetricType, Number, Sample};
 use super::table::{Interval, Table};
 use super::texts::NONE;
 
-/// So many of one type are gathered: more than a datagram of an Ethernet frame holds.
+/// So many of one type are gathered: more than a datagram of an Ethernet frame holds unless its
+/// lines are very short.
 const PENDING_MAX: usize = 64;
 
 /// The types that are gathered, in lists of their own: recording them list by list spares a

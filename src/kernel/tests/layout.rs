@@ -6,7 +6,7 @@ const LINES_BYTES: usize = 128;
 
 #[test]
 fn what_a_receiver_writes_for_each_datagram_shares_no_cache_line_with_other_memory() {
-    // Counters, the pace and the state of buffers are in these types; each stands in a box.
+    // Counters and the pace are in these types; each stands in a box.
     assert_eq!(align_of::<RingReceiver>() % LINES_BYTES, 0);
     assert_eq!(size_of::<RingReceiver>() % LINES_BYTES, 0);
     assert_eq!(align_of::<MmsgReceiver>() % LINES_BYTES, 0);
