@@ -346,3 +346,71 @@ fn the_parts_of_a_slot_come_from_the_spool_without_a_pause() {
     backlog.insert_spooled(key, part(2, 0));
     assert_eq!(send_part(&mut backlog, t0), Err(Some(t0 + INTERVAL)));
 }
+
+// A connection that broke in the middle of a slot from the spool put what was written of it before
+// the part from the file. That part was waited for, and nothing old was ever sent again.
+#[test]
+fn a_slot_from_the_spool_that_is_cut_goes_on_while_more_is_in_the_spool() {
+    let mut backlog = backlog_of_parts(&[(5, 0)]);
+    let t0 = Instant::now();
+    assert_eq!(send_part(&mut backlog, t0), Ok((5, 0)));
+    backlog.push(part(6, 0));
+    assert_eq!(send_part(&mut backlog, t0), Ok((6, 0)));
+    let spooled = |backlog: &mut Backlog, index| {
+        let key = SpoolKey {
+            end_unix_s: 1,
+            number: u64::from(index),
+            index,
+        };
+        backlog.set_spool_first(true);
+        backlog.insert_spooled(key, part(1, index));
+    };
+    let t1 = t0 + INTERVAL / 2;
+    spooled(&mut backlog, 0);
+    assert!(matches!(backlog.next(t1), Next::Send(_)));
+    let Delivery::FromSpool(_, token) = backlog.sent() else {
+        panic!("from a file");
+    };
+    spooled(&mut backlog, 1);
+    assert!(matches!(backlog.next(t1), Next::Send(_)));
+    backlog.cut_off();
+    backlog.repeat(token);
+    let t2 = t1 + INTERVAL;
+    assert_eq!(send_part(&mut backlog, t2), Ok((1, 0)));
+    assert_eq!(send_part(&mut backlog, t2), Ok((1, 1)));
+    spooled(&mut backlog, 2);
+    assert_eq!(send_part(&mut backlog, t2), Ok((1, 2)));
+}
+
+#[test]
+fn a_part_from_the_spool_follows_those_that_are_sent_again() {
+    let mut backlog = Backlog::new(LIVE_FIRST, 1000);
+    let now = Instant::now();
+    let spooled = |backlog: &mut Backlog, index| {
+        let key = SpoolKey {
+            end_unix_s: 1,
+            number: u64::from(index),
+            index,
+        };
+        backlog.insert_spooled(key, part(1, index));
+        assert!(matches!(backlog.next(now), Next::Send(_)));
+        backlog.sent()
+    };
+    let sent = [0, 1].map(|index| match spooled(&mut backlog, index) {
+        Delivery::FromSpool(_, token) => token,
+        _ => panic!("from a file"),
+    });
+    for token in sent {
+        backlog.repeat(token);
+    }
+    let key = SpoolKey {
+        end_unix_s: 1,
+        number: 2,
+        index: 2,
+    };
+    backlog.insert_spooled(key, part(1, 2));
+    let later = now + INTERVAL;
+    for index in 0..3 {
+        assert_eq!(send_part(&mut backlog, later), Ok((1, index)));
+    }
+}
