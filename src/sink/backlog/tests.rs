@@ -414,3 +414,70 @@ fn a_part_from_the_spool_follows_those_that_are_sent_again() {
         assert_eq!(send_part(&mut backlog, later), Ok((1, index)));
     }
 }
+
+/// Goal: whatever breaks when, each part is counted as sent once, and nothing waits for ever.
+/// Method: random pushes, cuts and repetitions with a spool that never loses anything; then peace.
+#[test]
+fn every_part_is_sent_once_whatever_breaks() {
+    for seed in 0..300 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut backlog = Backlog::new(LIVE_FIRST, random.u64(1..8) * 100);
+        let mut spool: VecDeque<(SpoolKey, Part)> = VecDeque::new();
+        let mut is_loading = false;
+        let mut tokens: Vec<Sent> = Vec::new();
+        let mut counted = std::collections::BTreeMap::new();
+        let mut now = Instant::now();
+        let (mut slot_number, mut index, mut key_number) = (0, 0, 0);
+        for step in 0.. {
+            // Most of what is sent again finds room only when the queue is not full.
+            let (is_pushed, is_over) = (step < 150, step >= 400);
+            now += INTERVAL / 8;
+            if is_pushed && random.bool() {
+                if slot_number == 0 || random.u8(..3) == 0 {
+                    (slot_number, index) = (slot_number + 1, 0);
+                }
+                for part in backlog.push(part(slot_number, index)) {
+                    let key = SpoolKey {
+                        end_unix_s: part.end_unix_s,
+                        number: key_number,
+                        index: part.index,
+                    };
+                    key_number += 1;
+                    spool.push_back((key, part));
+                }
+                index += 1;
+            }
+            // As the queue does.
+            backlog.set_spool_first(is_loading || !spool.is_empty());
+            if !is_loading && let Some((key, part)) = spool.pop_front() {
+                is_loading = true;
+                backlog.insert_spooled(key, part);
+            }
+            if let Next::Send(part) = backlog.next(now) {
+                if !is_over && random.u8(..4) == 0 {
+                    backlog.cut_off();
+                    for token in tokens.drain(..) {
+                        backlog.repeat(token);
+                    }
+                    continue;
+                }
+                let delivery = backlog.sent();
+                is_loading &= !matches!(delivery, Delivery::FromSpool(..));
+                if let Delivery::First(token) | Delivery::FromSpool(_, token) = delivery {
+                    *counted.entry((part.end_unix_s, part.index)).or_insert(0) += 1;
+                    tokens.push(token);
+                }
+            } else if is_over && spool.is_empty() && backlog.is_empty() {
+                break;
+            }
+            assert!(step < 100_000, "seed {seed}: what waits is never sent");
+        }
+        assert!(counted.values().all(|&count| count == 1), "seed {seed}");
+        assert_eq!((backlog.lines(), backlog.bytes()), (0, 0), "seed {seed}");
+        assert_eq!(backlog.repeated_bytes, 0, "seed {seed}");
+        assert_eq!(
+            counted.keys().filter(|(_, index)| *index == 0).count() as u64,
+            slot_number
+        );
+    }
+}
