@@ -40,8 +40,9 @@ impl Buffers {
     /// Makes a chunk of the first so many bytes of a buffer.
     pub(super) fn close(&mut self, buffer: BytesMut, length: usize) -> Bytes {
         let is_usual = buffer.len() == CHUNK_BYTES;
-        if length < buffer.len() / 2 {
-            // A chunk that waits for long must not hold far more memory than is counted for it.
+        if length < buffer.len() - buffer.len() / 8 {
+            // Only the last chunk of a flush is so short. Where chunks wait for long they must not hold
+            // much more memory than is counted for them.
             let chunk = Bytes::copy_from_slice(&buffer[..length]);
             if is_usual {
                 self.spare = Some(buffer);
@@ -84,8 +85,8 @@ mod tests {
         let mut buffers = Buffers::default();
         let buffer = buffers.open(CHUNK_BYTES);
         let place = buffer.as_ptr();
-        let chunk = buffers.close(buffer, 10);
-        assert_eq!(chunk.len(), 10);
+        let chunk = buffers.close(buffer, CHUNK_BYTES / 4 * 3);
+        assert_eq!(chunk.len(), CHUNK_BYTES / 4 * 3);
         assert_eq!(buffers.open(CHUNK_BYTES).as_ptr(), place);
     }
 

@@ -63,7 +63,8 @@ pub(super) fn put_value(value: Value, into: &mut [u8]) -> usize {
     match value {
         Value::Shortest(number) => put_shortest(number, into),
         Value::Fixed(number) => put_fixed(number, into),
-        Value::Whole(number) => put_formatted(format_args!("{number:.0}"), into),
+        // What is left of these is rounded already.
+        Value::Whole(_) => put_formatted(format_args!("{number:.0}"), into),
     }
 }
 

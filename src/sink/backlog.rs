@@ -87,6 +87,10 @@ struct Entry {
     origin: Origin,
 }
 
+/// The number of all slots from the spool. None of them is ever the newest: the first that is pushed
+/// has the number after the next.
+const SPOOLED: u64 = 0;
+
 /// Where a part that waits came from. Only those pushed count in the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
@@ -112,8 +116,7 @@ impl Backlog {
             bytes_max,
             waiting: VecDeque::new(),
             on_its_way: None,
-            // 0 is for slots from the spool, none of which is ever the newest.
-            number_next: 2,
+            number_next: SPOOLED + 2,
             last_live: None,
             last_old: None,
             old_under_way: None,
@@ -156,14 +159,18 @@ impl Backlog {
         self.spool_first = spool_first;
     }
 
-    /// Takes a part from the spool, older than all that wait.
+    /// Takes a part from the spool: older than all that wait, but for those from there that are to be
+    /// sent again.
     pub fn insert_spooled(&mut self, key: SpoolKey, part: Part) {
         let entry = Entry {
-            number: 0,
+            number: SPOOLED,
             part,
             origin: Origin::Spooled(key),
         };
-        self.waiting.push_front(entry);
+        let place = self
+            .waiting
+            .partition_point(|other| other.number == SPOOLED);
+        self.waiting.insert(place, entry);
     }
 
     /// The part to send at `now`, if it is time for one.
@@ -296,9 +303,10 @@ impl Backlog {
         self.bytes
     }
 
+    /// Whether the oldest came from the spool, be it to be sent once more.
     fn oldest_is_spooled(&self) -> bool {
         let oldest = self.waiting.front();
-        oldest.is_some_and(|oldest| matches!(oldest.origin, Origin::Spooled(_)))
+        oldest.is_some_and(|oldest| oldest.number == SPOOLED)
     }
 
     fn newest_is_live(&self) -> bool {

@@ -179,8 +179,7 @@ impl Graphite {
 
 /// What was written of the last slot, kept until the next one begins. The kernel has taken it, but
 /// a peer that ends right after it, or with an error, may not have read it all: then it is sent once
-/// more, as Graphite overwrites equal points. Of a slot that is larger than what two kernels hold of
-/// a connection only the end is kept.
+/// more, as Graphite overwrites equal points. Of a large slot only the end is kept.
 #[derive(Default)]
 struct LastSent {
     parts: VecDeque<Sent>,
@@ -392,7 +391,8 @@ impl Outage {
 }
 
 /// The most bytes of a slot that are kept to be sent again: more than the kernels of both sides hold
-/// of a connection whose peer does not read (4 MiB to send, and some to receive).
+/// of a connection whose peer reads as things come. One that hangs may leave more unread: Linux lets
+/// a receive buffer grow to `net.ipv4.tcp_rmem`, which may be 32 MiB.
 const REPEATED_BYTES_MAX: u64 = 8 << 20;
 
 /// The most bytes that one write hands to the kernel.

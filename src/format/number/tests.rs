@@ -65,6 +65,10 @@ fn the_whole_form_rounds_half_away_from_zero() {
         (-2.5, "-3"),
         (9.999, "10"),
         (1e20, "100000000000000000000"),
+        // Beyond what is written as an integer there are halves too.
+        (1e15 + 0.5, "1000000000000001"),
+        (-(1e15 + 2.5), "-1000000000000003"),
+        (999_999_999_999_999.5, "1000000000000000"),
     ] {
         check(Value::Whole(number), expected);
     }
