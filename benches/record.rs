@@ -1,5 +1,7 @@
 //! Parsing and recording: packed datagrams through a shard that knows all their names already.
+//! And what its table takes: bytes of memory for each counter beyond its name.
 
+mod allocated;
 #[allow(dead_code)]
 mod traffic;
 
@@ -10,6 +12,15 @@ use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Interval, Limits, SetHash};
 use ringstat::naming::Dialect;
 use ringstat::shard::{Shard, ShardSettings};
+
+#[global_allocator]
+static ALLOCATOR: allocated::Counting = allocated::Counting;
+
+/// What a counter may take in a table, its aggregate of one interval included.
+const COUNTER_BYTES_MAX: f64 = 64.0;
+
+/// Lines for few names: as many as keep to a cache, as the buffers of an engine do.
+const LINES_OF_FEW_NAMES: u64 = 30_000;
 
 fn shard() -> Shard {
     Shard::new(ShardSettings {
@@ -39,7 +50,12 @@ fn record(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("record");
     group.sample_size(20);
     for names in [1_000, 10_000, 100_000, 1_000_000] {
-        let traffic = traffic::packed(1_000_000, names);
+        let lines = if names > 10_000 {
+            1_000_000
+        } else {
+            LINES_OF_FEW_NAMES
+        };
+        let traffic = traffic::packed(lines, names);
         group.throughput(Throughput::Elements(traffic.lines));
         let mut shard = shard();
         feed(&mut shard, &traffic.datagrams);
@@ -63,5 +79,21 @@ fn record(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, record);
+fn memory(_: &mut Criterion) {
+    let names = 1_000_000;
+    let datagrams = traffic::every_counter(names);
+    let name_bytes = datagrams[0].len() - ":1|c".len();
+    let before = allocated::bytes();
+    let mut shard = shard();
+    feed(&mut shard, &datagrams);
+    // The births go to the flusher; the interval takes their place in the next round.
+    drop(shard.hand_over(Interval::default(), &[]));
+    feed(&mut shard, &datagrams);
+    let bytes = (allocated::bytes() - before) as f64 / names as f64 - name_bytes as f64;
+    println!("record/memory: {bytes:.1} bytes per counter series beyond its name, of {names}");
+    assert!(bytes <= COUNTER_BYTES_MAX, "{bytes} bytes");
+    drop(shard);
+}
+
+criterion_group!(benches, memory, record);
 criterion_main!(benches);

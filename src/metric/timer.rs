@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::column::{Aggregate, Column};
 use super::sketch::Sketch;
 
@@ -51,7 +53,7 @@ pub struct Timers {
     /// The weight of each value of the log; empty unless timers are weighted.
     pub weights: Vec<f64>,
     /// What was folded, by slot.
-    pub folded: HashMap<u32, Sketch>,
+    pub folded: HashMap<u32, Sketch, RandomState>,
     bin_count: usize,
     /// Values that went to the nearest bin, because as many bins as allowed were in use.
     pub coarse_count: u64,

@@ -8,9 +8,6 @@
 
 pub mod portable;
 
-/// Whether this build runs the portable twins everywhere: by the feature `portable`, for tests.
-pub const IS_PORTABLE: bool = cfg!(any(feature = "portable", not(target_arch = "x86_64")));
-
 /// A bit for each byte that is a line feed, `:`, `*` or 0x1a; the first byte has the lowest bit.
 ///
 /// The four differ in two bits that are masked out, so that one comparison finds both ends that

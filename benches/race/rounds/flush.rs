@@ -1,5 +1,6 @@
-//! A round that looks at one flush of many counters: its CPU time for each line, how long it
-//! takes until all lines have arrived, and whether datagrams have to wait meanwhile.
+//! A round that looks at one flush of many counters that were flushed before: its CPU time for
+//! each line, how long it takes until all lines have arrived, and whether datagrams have to wait
+//! meanwhile.
 
 use std::io;
 use std::thread;
@@ -34,6 +35,13 @@ pub(crate) fn run(
         datagrams: pool.len(),
         duration: Duration::MAX,
     };
+    Pace::even(RATE).run(&mut sender, limit, &Progress::default())?;
+    // The first flush, with all the names that are new, is over when its lines are there.
+    let new = sender.totals();
+    let began = Instant::now();
+    while !daemon.delivered(&new).is_exact && began.elapsed() < settings.flush * 5 {
+        thread::sleep(settings.flush / 20);
+    }
     Pace::even(RATE).run(&mut sender, limit, &Progress::default())?;
     let sent = sender.totals();
 
