@@ -5,6 +5,8 @@
     reason = "the modules of a test have no other readers"
 )]
 
+#[path = "pipeline/batches.rs"]
+mod batches;
 #[path = "model/compare.rs"]
 mod compare;
 #[path = "pipeline/limits.rs"]

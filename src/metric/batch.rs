@@ -117,6 +117,9 @@ impl Table {
     ) -> u64 {
         let [counters, gauges, timers] = &mut batch.lists;
         let mut taken = 0;
+        // A series that is added may move or replace what the guesses behind it point to, those of
+        // other types as well, because it may have made room for itself among these.
+        let mut guesses_hold = true;
         self.guess(MetricType::Counter, counters, |interval, slot| {
             interval.counters.prefetch(slot);
         });
@@ -129,6 +132,7 @@ impl Table {
         taken += self.settle(
             MetricType::Counter,
             counters,
+            &mut guesses_hold,
             &mut refuse,
             |table, slot, sample| {
                 let counter = table.interval.counters.open(slot);
@@ -138,6 +142,7 @@ impl Table {
         taken += self.settle(
             MetricType::Timer,
             timers,
+            &mut guesses_hold,
             &mut refuse,
             |table, slot, sample| {
                 table.record_timer(slot, sample.value, sample.weight);
@@ -146,6 +151,7 @@ impl Table {
         taken += self.settle(
             MetricType::Gauge,
             gauges,
+            &mut guesses_hold,
             &mut refuse,
             |table, slot, sample| {
                 table.record_gauge(slot, sample.number());
@@ -179,18 +185,17 @@ impl Table {
         &mut self,
         metric_type: MetricType,
         list: &mut Vec<Pending<'_>>,
+        guesses_hold: &mut bool,
         refuse: &mut impl FnMut(Refusal, &[u8]),
         record: impl Fn(&mut Table, u32, &Pending<'_>),
     ) -> u64 {
         let mut taken = 0;
-        // A series that is added may move or replace what the guesses behind it point to.
-        let mut guesses_hold = true;
         for sample in &*list {
             let names = &self.names[metric_type as usize];
-            let slot = if guesses_hold && names.is(sample.record, sample.name(), sample.tags) {
+            let slot = if *guesses_hold && names.is(sample.record, sample.name(), sample.tags) {
                 Ok(sample.slot)
             } else {
-                guesses_hold = false;
+                *guesses_hold = false;
                 self.slot_of(metric_type, sample)
             };
             match slot {
@@ -307,6 +312,40 @@ mod tests {
         let interval = table.hand_over(Interval::default());
         assert_eq!(interval.births[0].id, b, "the slot is used again");
         assert_eq!(sum(&interval, 1), Some(2.0));
+    }
+
+    /// Counters are settled before timers, and make room for themselves among all types. The
+    /// timer's text outlives its series, so that only the guess says that it is still there.
+    #[test]
+    fn a_guess_does_not_outlive_a_series_that_made_room_for_one_of_another_type() {
+        let mut table = table(2);
+        let mut batch = Batch::default();
+        table.gather(&sample(MetricType::Timer, "t", 1.0), &mut batch);
+        table.record_batch(&mut batch, |reason, _| panic!("{reason:?}"));
+        record(&mut table, &[("a", 1.0)]);
+        table.hand_over(Interval::default());
+        let timer = SlotId {
+            metric_type: MetricType::Timer,
+            slot: 0,
+        };
+        table.set_silence(Silence {
+            forget: Vec::new(),
+            silent: vec![timer],
+        });
+        table.gather(&sample(MetricType::Timer, "t", 2.0), &mut batch);
+        table.gather(&sample(MetricType::Counter, "b", 2.0), &mut batch);
+        let mut refused = Vec::new();
+        let taken = table.record_batch(&mut batch, |reason, line| {
+            refused.push((reason, line.to_vec()));
+        });
+        assert_eq!(taken, 1);
+        assert_eq!(refused, [(Refusal::SeriesLimit, b"t".to_vec())]);
+        let interval = table.hand_over(Interval::default());
+        assert_eq!(interval.forgotten, [timer]);
+        assert!(
+            !interval.timers.counts.is_touched(0),
+            "a series without a name"
+        );
     }
 
     #[test]

@@ -36,3 +36,156 @@ fn read_any<'a>(
     }
     start + end + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{Refusal, Sample, Samples};
+
+    /// What a record is told, in order.
+    #[derive(Debug, Default, PartialEq)]
+    struct Journal<'a>(Vec<Told<'a>>);
+
+    #[derive(Debug, PartialEq)]
+    enum Told<'a> {
+        /// The sample and the bits of its value, because 0 equals -0.
+        Sample(Sample<'a>, u64),
+        Samples(Vec<u8>, usize),
+        Refusal(Refusal, Vec<u8>),
+    }
+
+    impl<'a> Record<'a> for Journal<'a> {
+        fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
+            let told = Told::Samples(samples.name.to_vec(), samples.count());
+            self.0.push(told);
+            Ok(())
+        }
+
+        fn refuse(&mut self, reason: Refusal, line: &[u8]) {
+            self.0.push(Told::Refusal(reason, line.to_vec()));
+        }
+
+        fn sample(&mut self, sample: &Sample<'a>) {
+            let bits = sample.number.value.to_bits();
+            self.0.push(Told::Sample(*sample, bits));
+        }
+    }
+
+    /// Marsaglia's xorshift64.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, limit: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 11) as usize % limit
+        }
+
+        fn one_of<T: Copy>(&mut self, items: &[T]) -> T {
+            items[self.below(items.len())]
+        }
+
+        /// Lines of all kinds, most of them plain, some with a byte changed or the end cut off.
+        fn datagram(&mut self) -> Vec<u8> {
+            let names: [&[u8]; 16] = [
+                b"a",
+                b"service.a",
+                b"n|m",
+                b"",
+                b"_x",
+                b"_e{1,1}",
+                b"_sc|n",
+                b"n*",
+                b"n\x1a",
+                b" n",
+                b"n ",
+                b"n\rm",
+                b"\0n",
+                b"\xff",
+                b"12345678",
+                b"n\tm",
+            ];
+            let values: [&[u8]; 22] = [
+                b"7",
+                b"12",
+                b"123",
+                b"1234567",
+                b"99999999",
+                b"100000000",
+                b"00000001",
+                b"-0",
+                b"-1",
+                b"+0.5",
+                b".5",
+                b"5.",
+                b"1e3",
+                b"1e400",
+                b"",
+                b" 1",
+                b"1:2",
+                b"1x",
+                b"12345678901234567890",
+                b"-",
+                b"0",
+                b"1;",
+            ];
+            let ends: [&[u8]; 18] = [
+                b"|c", b"|g", b"|ms", b"|m", b"|h", b"|s", b"|kv", b"|C", b"|w", b"|c ", b"|ms\r",
+                b"|c|@0.1", b"|c|#k:v", b"|g:2|c", b"||c", b"ms", b"|", b"|\0\0\0",
+            ];
+            let feeds: [&[u8]; 6] = [b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b" \n"];
+            let mut datagram = Vec::new();
+            for _ in 0..1 + self.below(4) {
+                let is_plain = self.below(2) == 0;
+                // Names that end a line near the 64th byte, which is as far as is looked.
+                match self.below(4) {
+                    0 => datagram.resize(datagram.len() + 48 + self.below(18), b'x'),
+                    _ if is_plain => datagram.extend_from_slice(self.one_of(&names[..3])),
+                    _ => datagram.extend_from_slice(self.one_of(&names)),
+                }
+                datagram.push(b':');
+                let (values, ends) = match is_plain {
+                    true => (&values[..12], &ends[..3]),
+                    false => (&values[..], &ends[..]),
+                };
+                datagram.extend_from_slice(self.one_of(values));
+                datagram.extend_from_slice(self.one_of(ends));
+                datagram.extend_from_slice(self.one_of(&feeds));
+            }
+            for _ in 0..self.below(3) {
+                let special = self.one_of(b":::|||\n\n\r*\x1a\0 _@#cgms09-+.");
+                let any = self.below(256) as u8;
+                let at = self.below(datagram.len());
+                datagram[at] = self.one_of(&[special, special, any]);
+            }
+            if self.below(2) == 0 {
+                datagram.truncate(self.below(datagram.len() + 1));
+            }
+            datagram
+        }
+    }
+
+    #[test]
+    fn the_short_way_and_the_long_way_read_every_line_alike() {
+        let mut random = Random(88_172_645_463_325_252);
+        let mut short_count = 0;
+        for _ in 0..300_000 {
+            let datagram = random.datagram();
+            let (mut short, mut short_counts) = (Journal::default(), LineCounts::default());
+            read(&datagram, &mut short_counts, &mut short);
+            let (mut long, mut long_counts) = (Journal::default(), LineCounts::default());
+            let mut start = 0;
+            while start < datagram.len() {
+                short_count += u32::from(plain::read(&datagram, start).is_some());
+                start = read_any(&datagram, start, &mut long_counts, &mut long);
+            }
+            assert_eq!(short, long, "{}", datagram.escape_ascii());
+            assert_eq!(short_counts, long_counts, "{}", datagram.escape_ascii());
+        }
+        assert!(
+            short_count > 100_000,
+            "{short_count} lines went the short way"
+        );
+    }
+}
