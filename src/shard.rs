@@ -10,8 +10,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::kernel::{Datagram, Receive, ReceiveCounters, SocketMemory, Visit};
 use crate::metric::{
-    Batch, InputRules, Interval, Limits, MetricType, Refusal, Refusals, Sample, Samples, SetHash,
-    Silence, Table, TableCounts,
+    Gathered, InputRules, Interval, Limits, MetricType, Refusal, Refusals, Sample, Samples,
+    SetHash, Silence, Table, TableCounts,
 };
 use crate::protocol::{self, LineCounts, Record};
 
@@ -115,7 +115,7 @@ pub struct Shard {
     counts: ShardCounts,
     recorder: Recorder,
     /// Empty between datagrams.
-    batch: Batch<'static>,
+    gathered: Gathered<'static>,
 }
 
 /// The part of a shard that samples go to.
@@ -157,7 +157,7 @@ impl Shard {
                     lines_max: settings.refused_lines_max,
                 },
             },
-            batch: Batch::default(),
+            gathered: Gathered::default(),
         }
     }
 
@@ -257,12 +257,12 @@ impl Visit for Shard {
             self.counts.datagrams_skipped += 1;
         }
         let mut recording = Recording {
-            batch: std::mem::take(&mut self.batch),
+            gathered: std::mem::take(&mut self.gathered),
             recorder: &mut self.recorder,
         };
         protocol::read(bytes, &mut self.counts.lines, &mut recording);
         recording.finish();
-        self.batch = recording.batch.recycle();
+        self.gathered = recording.gathered.recycle();
     }
 }
 
@@ -280,7 +280,7 @@ impl Refused {
 /// One datagram on its way into the table.
 struct Recording<'a, 's> {
     recorder: &'s mut Recorder,
-    batch: Batch<'a>,
+    gathered: Gathered<'a>,
 }
 
 impl Recording<'_, '_> {
@@ -292,7 +292,7 @@ impl Recording<'_, '_> {
             refused,
         } = self.recorder;
         let refuse = |reason, line: &[u8]| refused.count(reason, line);
-        *samples += table.record_batch(&mut self.batch, refuse);
+        *samples += table.record_gathered(&mut self.gathered, refuse);
     }
 }
 
@@ -311,10 +311,10 @@ impl<'a> Record<'a> for Recording<'a, '_> {
         self.recorder.refused.count(reason, line);
     }
 
-    // A call of its own would put the sample together in memory: 12 instructions a line.
+    // A call of its own would put the sample together in memory first.
     #[inline(always)]
     fn sample(&mut self, sample: &Sample<'a>) {
-        if self.recorder.table.gather(sample, &mut self.batch) {
+        if self.recorder.table.gather(sample, &mut self.gathered) {
             self.finish();
         }
     }

@@ -5,9 +5,9 @@
 
 #![forbid(unsafe_code)]
 
-mod batch;
 mod column;
 mod counter;
+mod gathered;
 mod gauge;
 mod index;
 mod key_value;
@@ -22,9 +22,9 @@ mod table;
 mod texts;
 mod timer;
 
-pub use batch::Batch;
 pub use column::{Aggregate, Column};
 pub use counter::Counter;
+pub use gathered::Gathered;
 pub use gauge::Gauge;
 pub use key_value::{KeyValueSample, KeyValues};
 pub use name::{NAME_BYTES_MAX, SEGMENT_BYTES_MAX, SPELLING_BYTES_MAX};

@@ -175,7 +175,7 @@ fn lengths_of(header: &[u8; HEADER_BYTES]) -> u32 {
 }
 
 /// Whether two texts of the same length are equal: two overlapping blocks in line for names of
-/// usual length, where a call of memcmp would take three times the instructions.
+/// usual length, as a call of memcmp takes 9 instructions more (bench `instructions`).
 #[inline]
 fn same(one: &[u8], two: &[u8]) -> bool {
     match (one.first_chunk::<16>(), two.first_chunk::<16>()) {

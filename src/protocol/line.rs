@@ -20,7 +20,7 @@ pub trait Record<'a> {
     fn refuse(&mut self, reason: Refusal, line: &[u8]);
 
     /// Takes the only sample of a link, or refuses it. It may be kept until other lines are read,
-    /// as long as those of its type stay in order.
+    /// as long as a gauge's stay in order.
     fn sample(&mut self, sample: &Sample<'a>) {
         if let Err(reason) = self.record(&sample.as_samples()) {
             self.refuse(reason, sample.line);

@@ -1,8 +1,8 @@
 //! The short way for lines as most are: in 63 bytes a name, one number, and nothing behind the
 //! type: `name:12|ms`. One comparison of many bytes finds the colon and the end, all else is read
 //! from there backwards, and no branch is taken that differs from line to line. Whatever is not
-//! recognised goes the long way, which would read these lines alike with three times the
-//! instructions.
+//! recognised goes the long way, which would read these lines alike; then a line takes 800
+//! instructions up to the table instead of 320 (bench `instructions`).
 
 use super::number::parse_number;
 use crate::metric::{MetricType, Number, Sample, SampleRate};
