@@ -16,7 +16,7 @@ const PENDING_MAX: usize = 64;
 
 /// The types that are gathered, in lists of their own: recording them list by list spares a
 /// branch on the type, which the processor would guess wrong for every other line.
-const BATCHED_TYPES: usize = 3;
+const GATHERED_TYPES: usize = 3;
 
 /// A sample whose series is being looked up, in one cache line.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ impl Pending<'_> {
 /// of different types have nothing to do with each other.
 #[derive(Debug, Default)]
 pub struct Gathered<'a> {
-    lists: [Vec<Pending<'a>>; BATCHED_TYPES],
+    lists: [Vec<Pending<'a>>; GATHERED_TYPES],
 }
 
 impl Gathered<'_> {
