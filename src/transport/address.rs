@@ -1,41 +1,45 @@
-//! The address that a socket is bound to, as it is written in options.
+//! The address that lines come in at, as it is written in options.
 
 use std::error::Error;
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-/// StatsD's port, taken where an address names none.
-pub const DEFAULT_PORT: u16 = 8125;
+use super::host::{DEFAULT_PORT, HostPort};
+use super::path::SocketPath;
 
-/// Schemes that an address may begin with.
-const SCHEMES: [&str; 1] = ["udp"];
+/// The forms that an address may have, for users.
+const FORMS: &str =
+    "udp://HOST:PORT, tcp://HOST:PORT, unix:PATH?mode=0660, unixgram:PATH?mode=0660, stdin:";
 
-/// A host and a port to listen on.
+/// Where lines come in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct BindAddress {
-    /// A name or an address without brackets; none for all addresses, IPv6 and IPv4.
-    pub host: Option<String>,
-    /// 0 lets the kernel choose.
-    pub port: u16,
+pub enum BindAddress {
+    /// Datagrams over the network.
+    Udp(HostPort),
+    /// Connections over the network.
+    Tcp(HostPort),
+    /// Connections of this machine.
+    Unix(SocketPath),
+    /// Datagrams of this machine.
+    UnixDatagram(SocketPath),
+    /// The standard input.
+    Stdin,
 }
 
 impl Default for BindAddress {
     fn default() -> Self {
-        BindAddress {
-            host: None,
-            port: DEFAULT_PORT,
-        }
+        BindAddress::Udp(HostPort::default())
     }
 }
 
 impl fmt::Display for BindAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let port = self.port;
-        match &self.host {
-            None => write!(formatter, "udp://:{port}"),
-            Some(host) if host.contains(':') => write!(formatter, "udp://[{host}]:{port}"),
-            Some(host) => write!(formatter, "udp://{host}:{port}"),
+        match self {
+            BindAddress::Udp(place) => write!(formatter, "udp://{place}"),
+            BindAddress::Tcp(place) => write!(formatter, "tcp://{place}"),
+            BindAddress::Unix(path) => write!(formatter, "unix:{path}"),
+            BindAddress::UnixDatagram(path) => write!(formatter, "unixgram:{path}"),
+            BindAddress::Stdin => formatter.write_str("stdin:"),
         }
     }
 }
@@ -48,7 +52,7 @@ pub struct AddressError {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     Empty,
     Scheme(String),
     Port(String),
@@ -56,6 +60,10 @@ enum Fault {
     Bracket,
     NotIpv6(String),
     Host(String),
+    NoPath,
+    LongPath(usize),
+    Mode(String),
+    BehindStdin,
 }
 
 impl Error for AddressError {}
@@ -65,13 +73,10 @@ impl fmt::Display for AddressError {
         let text = &self.text;
         match &self.fault {
             Fault::Empty => write!(formatter, "the address is empty: [HOST]:PORT is wanted"),
-            Fault::Scheme(scheme) => {
-                let known = SCHEMES.map(|scheme| format!("{scheme}://")).join(", ");
-                write!(
-                    formatter,
-                    "{text}: unknown scheme {scheme:?}; known: {known}"
-                )
-            }
+            Fault::Scheme(scheme) => write!(
+                formatter,
+                "{text}: unknown scheme {scheme:?}; known: {FORMS}"
+            ),
             Fault::Port(port) => write!(
                 formatter,
                 "{text}: port {port:?} is not a number from 0 to 65535"
@@ -89,6 +94,21 @@ impl fmt::Display for AddressError {
                 "{text}: {host:?} in brackets is not an IPv6 address"
             ),
             Fault::Host(host) => write!(formatter, "{text}: {host:?} is not a host name"),
+            Fault::NoPath => write!(
+                formatter,
+                "{text}: the path of a socket is wanted, as in unix:/run/ringstat.sock"
+            ),
+            Fault::LongPath(bytes) => write!(
+                formatter,
+                "{text}: a socket's path may have 107 bytes, none of them zero; this one has \
+                 {bytes}"
+            ),
+            Fault::Mode(query) => write!(
+                formatter,
+                "{text}: {query:?} is not understood; permissions are written mode=0660, at most \
+                 0777"
+            ),
+            Fault::BehindStdin => write!(formatter, "{text}: nothing follows `stdin:`"),
         }
     }
 }
@@ -96,7 +116,8 @@ impl fmt::Display for AddressError {
 impl FromStr for BindAddress {
     type Err = AddressError;
 
-    /// Reads `[udp://][HOST][:PORT]`; digits alone are a port, a host alone gets port 8125.
+    /// Reads `[udp://][HOST][:PORT]`, `tcp://[HOST][:PORT]`, `unix:PATH`, `unixgram:PATH` and
+    /// `stdin:`; digits alone are a port, a host alone gets port 8125.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         parse(text).map_err(|fault| AddressError {
             text: text.to_owned(),
@@ -106,73 +127,45 @@ impl FromStr for BindAddress {
 }
 
 fn parse(text: &str) -> Result<BindAddress, Fault> {
-    let authority = match text.split_once("://") {
-        None => text,
-        Some((scheme, rest)) if SCHEMES.contains(&scheme) => rest,
-        Some((scheme, _)) => return Err(Fault::Scheme(scheme.to_owned())),
-    };
-    if authority.is_empty() {
-        return Err(Fault::Empty);
+    if let Some(path) = text.strip_prefix("unix:") {
+        return SocketPath::parse(path).map(BindAddress::Unix);
     }
-    if let Some(rest) = authority.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or(Fault::Bracket)?;
-        // A zone (%eth0) is for the resolver to check.
-        let address = host.split_once('%').map_or(host, |(address, _)| address);
-        if address.parse::<Ipv6Addr>().is_err() {
-            return Err(Fault::NotIpv6(host.to_owned()));
-        }
-        let port = match rest.strip_prefix(':') {
-            Some(port) => parse_port(port)?,
-            None if rest.is_empty() => DEFAULT_PORT,
-            None => return Err(Fault::Bracket),
+    if let Some(path) = text.strip_prefix("unixgram:") {
+        return SocketPath::parse(path).map(BindAddress::UnixDatagram);
+    }
+    if let Some(rest) = text.strip_prefix("stdin:") {
+        return match rest {
+            "" => Ok(BindAddress::Stdin),
+            _ => Err(Fault::BehindStdin),
         };
-        return Ok(BindAddress {
-            host: Some(host.to_owned()),
-            port,
-        });
     }
-    if authority.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(BindAddress {
-            host: None,
-            port: parse_port(authority)?,
-        });
+    match text.split_once("://") {
+        None => HostPort::parse(text).map(BindAddress::Udp),
+        Some(("udp", place)) => HostPort::parse(place).map(BindAddress::Udp),
+        Some(("tcp", place)) => HostPort::parse(place).map(BindAddress::Tcp),
+        Some((scheme, _)) => Err(Fault::Scheme(scheme.to_owned())),
     }
-    let (host, port) = match authority.rsplit_once(':') {
-        None => (authority, DEFAULT_PORT),
-        // With a second colon this is an IPv6 address whose end would be taken for a port.
-        Some((host, _)) if host.contains(':') => return Err(Fault::BareIpv6),
-        Some((host, port)) => (host, parse_port(port)?),
-    };
-    // What would end up inside a wrong name: blanks, a path, a query, a user.
-    if host
-        .contains(|character: char| character.is_whitespace() || "/?#@[]%\\\"".contains(character))
-    {
-        return Err(Fault::Host(host.to_owned()));
-    }
-    Ok(BindAddress {
-        host: (!host.is_empty()).then(|| host.to_owned()),
-        port,
-    })
-}
-
-fn parse_port(text: &str) -> Result<u16, Fault> {
-    // `parse` would also take a plus sign.
-    if text.bytes().all(|byte| byte.is_ascii_digit())
-        && let Ok(port) = text.parse()
-    {
-        return Ok(port);
-    }
-    Err(Fault::Port(text.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(host: Option<&str>, port: u16) -> BindAddress {
-        BindAddress {
+    fn place(host: Option<&str>, port: u16) -> HostPort {
+        HostPort {
             host: host.map(str::to_owned),
             port,
+        }
+    }
+
+    fn address(host: Option<&str>, port: u16) -> BindAddress {
+        BindAddress::Udp(place(host, port))
+    }
+
+    fn path(path: &str, mode: Option<u32>) -> SocketPath {
+        SocketPath {
+            path: path.into(),
+            mode,
         }
     }
 
@@ -193,6 +186,18 @@ mod tests {
             ("udp://:8127", address(None, 8127)),
             ("udp://8127", address(None, 8127)),
             ("udp://[::1]:8127", address(Some("::1"), 8127)),
+            ("unix", address(Some("unix"), 8125)),
+            ("stdin", address(Some("stdin"), 8125)),
+            ("tcp://:8127", BindAddress::Tcp(place(None, 8127))),
+            ("tcp://[::1]", BindAddress::Tcp(place(Some("::1"), 8125))),
+            ("unix:/a b", BindAddress::Unix(path("/a b", None))),
+            ("unix:///a", BindAddress::Unix(path("/a", None))),
+            ("unix:a?mode=660", BindAddress::Unix(path("a", Some(0o660)))),
+            (
+                "unixgram:/a?mode=0777",
+                BindAddress::UnixDatagram(path("/a", Some(0o777))),
+            ),
+            ("stdin:", BindAddress::Stdin),
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
@@ -205,6 +210,12 @@ mod tests {
             "udp://host:1",
             "udp://[::1]:8125",
             "udp://1.2.3.4:0",
+            "tcp://:8125",
+            "tcp://[::1]:0",
+            "unix:/run/ringstat.sock",
+            "unix:here?mode=0007",
+            "unixgram:/run/ringstat.sock?mode=0660",
+            "stdin:",
         ] {
             let address: BindAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
@@ -214,13 +225,18 @@ mod tests {
 
     #[test]
     fn a_wrong_address_is_refused_with_what_to_write() {
+        let long = format!("unix:/{}", "x".repeat(107));
         for (text, part) in [
             ("", "is empty"),
             ("udp://", "is empty"),
+            ("tcp://", "is empty"),
             ("::1", "brackets, as in [::1]:8125"),
             ("::1:8125", "brackets, as in [::1]:8125"),
             ("fe80::1", "brackets"),
-            ("tcp://:8125", "known: udp://"),
+            (
+                "http://:8125",
+                "known: udp://HOST:PORT, tcp://HOST:PORT, unix:PATH",
+            ),
             ("host:", "port \"\""),
             ("host:http", "port \"http\""),
             ("host:+1", "port \"+1\""),
@@ -231,6 +247,15 @@ mod tests {
             ("[localhost]:8125", "not an IPv6 address"),
             ("ho st:1", "not a host name"),
             ("host/path", "not a host name"),
+            ("unix:", "path of a socket is wanted"),
+            ("unixgram:?mode=0660", "path of a socket is wanted"),
+            ("unix:/run/", "path of a socket is wanted"),
+            (&long, "may have 107 bytes"),
+            ("unix:/a?mode=0888", "written mode=0660"),
+            ("unix:/a?mode=+7", "written mode=0660"),
+            ("unix:/a?mode=4755", "at most 0777"),
+            ("unix:/a?mod=0660", "written mode=0660"),
+            ("stdin:8125", "nothing follows"),
         ] {
             let error = text.parse::<BindAddress>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

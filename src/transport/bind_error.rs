@@ -19,6 +19,7 @@ pub struct BindError {
 enum Fault {
     Resolve(io::Error),
     NoAddress,
+    NoEngine,
     Twice,
     Bind {
         port: u16,
@@ -37,6 +38,10 @@ impl BindError {
 
     pub(super) fn no_address(address: impl fmt::Display) -> Self {
         BindError::new(address, Fault::NoAddress)
+    }
+
+    pub(super) fn no_engine(address: impl fmt::Display) -> Self {
+        BindError::new(address, Fault::NoEngine)
     }
 
     pub(super) fn twice(address: SocketAddr) -> Self {
@@ -80,7 +85,7 @@ impl Error for BindError {
             Fault::Resolve(error) | Fault::Bind { error, .. } | Fault::Option { error, .. } => {
                 Some(error)
             }
-            Fault::NoAddress | Fault::Twice => None,
+            Fault::NoAddress | Fault::NoEngine | Fault::Twice => None,
         }
     }
 }
@@ -91,6 +96,10 @@ impl fmt::Display for BindError {
         match &self.fault {
             Fault::Resolve(error) => write!(formatter, "cannot resolve {address}: {error}"),
             Fault::NoAddress => write!(formatter, "cannot resolve {address}: it has no address"),
+            Fault::NoEngine => write!(
+                formatter,
+                "cannot bind {address}: only UDP addresses can be bound"
+            ),
             Fault::Twice => write!(
                 formatter,
                 "cannot bind {address}: the address is given twice"

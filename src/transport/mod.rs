@@ -2,8 +2,12 @@
 
 mod address;
 mod bind_error;
+mod host;
+mod path;
 mod udp;
 
-pub use address::{AddressError, BindAddress, DEFAULT_PORT};
+pub use address::{AddressError, BindAddress};
 pub use bind_error::BindError;
+pub use host::{DEFAULT_PORT, HostPort};
+pub use path::SocketPath;
 pub use udp::{Bound, bind};

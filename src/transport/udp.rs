@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::address::BindAddress;
 use super::bind_error::BindError;
+use super::host::HostPort;
 
 /// How long an address may stay in use. A predecessor that was killed lets go of its port some
 /// milliseconds late, when the kernel has taken its ring apart.
@@ -90,9 +91,12 @@ fn resolve_all(addresses: &[BindAddress]) -> Result<Vec<Place>, BindError> {
     let mut places: Vec<Place> = Vec::new();
     let mut seen = HashSet::new();
     for address in addresses {
+        let BindAddress::Udp(host_port) = address else {
+            return Err(BindError::no_engine(address));
+        };
         let mut usable = Vec::new();
         let mut refused = None;
-        for place in resolve(address)? {
+        for place in resolve(host_port)? {
             match open(place, false) {
                 Ok(_) => usable.push(place),
                 Err(error) if error.is_foreign() => refused = Some(error),
@@ -126,7 +130,7 @@ fn leave_ipv4_to_its_own_socket(mut places: Vec<Place>) -> Vec<Place> {
     places
 }
 
-fn resolve(address: &BindAddress) -> Result<Vec<Place>, BindError> {
+fn resolve(address: &HostPort) -> Result<Vec<Place>, BindError> {
     let port = address.port;
     let Some(host) = &address.host else {
         let ip = if kernel_has_ipv6() {
@@ -138,7 +142,7 @@ fn resolve(address: &BindAddress) -> Result<Vec<Place>, BindError> {
     };
     let resolved = (host.as_str(), port)
         .to_socket_addrs()
-        .map_err(|error| BindError::resolve(address, error))?;
+        .map_err(|error| BindError::resolve(format_args!("udp://{address}"), error))?;
     // A resolver may list an address once per socket type.
     let mut places: Vec<Place> = Vec::new();
     for resolved in resolved {
