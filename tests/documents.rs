@@ -17,7 +17,7 @@ use ringstat::metric::{
 use ringstat::naming::{Dialect, FlushTime, Naming, Point, Points};
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::Counters;
-use ringstat::sink::address::SINK_TYPES;
+use ringstat::sink::address::{Place, SINK_TYPES};
 use ringstat::snapshot::{Idle, Merger};
 use ringstat::telemetry::{FlushCounts, Telemetry};
 
@@ -115,7 +115,8 @@ fn the_example_of_a_file_gives_the_configuration_that_it_describes() {
     assert_eq!(config.receive_buffer_bytes, 64 << 20);
     let spool = config.sinks[0].spool.as_ref().expect("a spool");
     assert!(spool.folder.starts_with("/var/lib/ringstat"));
-    assert_eq!(config.sinks[1].host, "2001:db8::7");
+    let second = &config.sinks[1].place;
+    assert!(matches!(second, Place::Server { host, .. } if host == "2001:db8::7"));
     assert_eq!(config.sinks[1].queue_bytes, Some(64 << 20));
     assert!(config.prefix.starts_with("web.") && !config.prefix.contains('{'));
     assert_eq!(config.percents, [90.0, 99.9]);

@@ -89,7 +89,11 @@ fn graphite_text(text: &str) -> Result<SinkAddress, String> {
     let sink: SinkAddress = text::parse(text)?;
     match sink.kind {
         SinkKind::GraphiteText => Ok(sink),
-        SinkKind::GraphitePickle | SinkKind::Console => {
+        SinkKind::GraphitePickle
+        | SinkKind::Console
+        | SinkKind::CommandText
+        | SinkKind::CommandBinary
+        | SinkKind::CommandPrefixedBinary => {
             Err("gstatsd sends Graphite's text only; the command ringstat has other sinks".into())
         }
     }

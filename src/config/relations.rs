@@ -36,7 +36,10 @@ fn check_times(config: &Config) -> Result<(), String> {
     let flush = Time(config.flush_interval);
     let in_whole_seconds = config.sinks.iter().find(|sink| match sink.kind {
         SinkKind::GraphiteText | SinkKind::GraphitePickle => true,
-        SinkKind::Console => false,
+        SinkKind::Console
+        | SinkKind::CommandText
+        | SinkKind::CommandBinary
+        | SinkKind::CommandPrefixedBinary => false,
     });
     if let Some(sink) = in_whole_seconds
         && config.flush_interval < GRAPHITE_INTERVAL_MIN
@@ -74,8 +77,8 @@ fn check_receive_buffer(config: &Config) -> Result<(), String> {
 /// Repetitions are gone already; what is left of one place differs in its query.
 fn check_sinks(config: &Config) -> Result<(), String> {
     for (index, sink) in config.sinks.iter().enumerate() {
-        let place = (sink.kind, &sink.host, sink.port);
-        let same = |earlier: &&SinkAddress| place == (earlier.kind, &earlier.host, earlier.port);
+        let place = (sink.kind, &sink.place);
+        let same = |earlier: &&SinkAddress| place == (earlier.kind, &earlier.place);
         if let Some(earlier) = config.sinks[..index].iter().find(same) {
             return Err(format!(
                 "sink = {earlier} and sink = {sink} lead to the same place: every point would be \

@@ -1,5 +1,6 @@
 //! Writes each point once for every format that a sink asks for, and hands what is written to the
-//! sinks as soon as a chunk is full, so that a flush of any size needs little memory.
+//! sinks as soon as a chunk is full, so that a flush of any size needs little memory. A command gets
+//! its slot whole, at the end.
 
 use super::Outlet;
 use crate::format::{Encoding, Formatted, Lines, Pickles, Screen};
@@ -16,6 +17,8 @@ pub(super) struct Outputs {
     end_unix_s: u64,
     /// By format: what left in this flush.
     left: [Left; Encoding::ALL.len()],
+    /// By format: what waits for the end of this flush.
+    whole: [Formatted; Encoding::ALL.len()],
     not_finite: u64,
 }
 
@@ -74,6 +77,7 @@ impl Outputs {
             let whole = screen.take(self.end_unix_s, note);
             self.hand_over(Encoding::Screen, &whole);
         }
+        self.hand_over_whole();
         let points = self.left.iter().map(|left| left.points);
         points.max().unwrap_or_default()
     }
@@ -96,7 +100,12 @@ impl Outputs {
             return;
         }
         let left = &mut self.left[encoding as usize];
+        let mut is_for_the_end = false;
         for outlet in self.outlets.iter().filter(|o| o.encoding == encoding) {
+            if outlet.sink.takes_whole_slots() {
+                is_for_the_end = true;
+                continue;
+            }
             outlet.sink.push(Part {
                 end_unix_s: self.end_unix_s,
                 index: left.parts,
@@ -104,8 +113,29 @@ impl Outputs {
                 chunks: formatted.chunks.clone(),
             });
         }
+        if is_for_the_end {
+            let whole = &mut self.whole[encoding as usize];
+            whole.points += formatted.points;
+            whole.chunks.extend_from_slice(&formatted.chunks);
+        }
         left.parts += 1;
         left.points += formatted.points;
+    }
+
+    /// Hands over the slots that leave as one part, those without points too.
+    fn hand_over_whole(&mut self) {
+        let whole = std::mem::take(&mut self.whole);
+        for outlet in &self.outlets {
+            if outlet.sink.takes_whole_slots() {
+                let slot = &whole[outlet.encoding as usize];
+                outlet.sink.push(Part {
+                    end_unix_s: self.end_unix_s,
+                    index: 0,
+                    lines: slot.points,
+                    chunks: slot.chunks.clone(),
+                });
+            }
+        }
     }
 
     #[inline]

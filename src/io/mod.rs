@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_local};
 
-use crate::sink::address::{SinkKind, SpoolSettings};
+use crate::sink::address::{Place, SpoolSettings};
 use crate::sink::backlog::Order;
+use crate::sink::command::{self, CommandSink};
 use crate::sink::dial::{Resolve, system_resolver};
 use crate::sink::graphite::{Graphite, Patience};
 use crate::sink::spool::Spool;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub backend: Option<Backend>,
     /// How long a Graphite sink waits for what.
     pub patience: Patience,
+    /// How long a command sink waits for what.
+    pub command_patience: command::Patience,
     /// How host names become addresses.
     pub resolve: Resolve,
 }
@@ -51,6 +54,7 @@ impl Settings {
             flush_interval,
             backend: None,
             patience: Patience::default(),
+            command_patience: command::Patience::new(flush_interval),
             resolve: system_resolver(),
         }
     }
@@ -87,25 +91,29 @@ pub fn run(
 ) -> io::Result<IoHandle> {
     let sinks = make_sinks(&settings);
     let mut spoolers = Vec::new();
+    let mut drivers = Vec::new();
     for sink in &sinks {
         if let Some(spool) = &sink.address().spool {
             spoolers.push(start_spooler(sink, spool)?);
         }
-        if sink.address().kind == SinkKind::Console {
+        let queue = Arc::clone(sink.queue());
+        match &sink.address().place {
+            Place::Server { host, port } => drivers.push(Driver::Graphite(Graphite {
+                host: host.clone(),
+                port: *port,
+                queue,
+                resolve: Arc::clone(&settings.resolve),
+                patience: settings.patience,
+            })),
+            Place::Command(command) => drivers.push(Driver::Command(CommandSink {
+                command: command.clone(),
+                queue,
+                patience: settings.command_patience,
+            })),
             // It ends by itself; `close_and_wait` asks its queue.
-            drop(console::start(Arc::clone(sink.queue()), io::stdout())?);
+            Place::Output => drop(console::start(queue, io::stdout())?),
         }
     }
-    let graphites = sinks
-        .iter()
-        .filter(|sink| sink.address().kind != SinkKind::Console)
-        .map(|sink| Graphite {
-            address: sink.address().clone(),
-            queue: Arc::clone(sink.queue()),
-            resolve: Arc::clone(&settings.resolve),
-            patience: settings.patience,
-        })
-        .collect();
     let (close, closed) = oneshot::channel();
     let (started, starts) = mpsc::channel();
     let (finished, done) = mpsc::channel();
@@ -128,7 +136,7 @@ pub fn run(
                 // As above.
                 let _ = started.send(watched.map(|()| backend));
                 if !failed {
-                    drive(graphites, backend, closed).await;
+                    drive(drivers, backend, closed).await;
                 }
             });
             drop(runtime);
@@ -178,7 +186,7 @@ impl IoHandle {
         // A little longer than the thread itself waits: it still has to put things away.
         let _ = done.recv_timeout(patience + CLOSING_MAX);
         for sink in &sinks {
-            if sink.address().kind == SinkKind::Console {
+            if sink.address().place == Place::Output {
                 sink.queue().wait_until_empty(deadline);
             }
         }
@@ -240,9 +248,9 @@ fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
             })
             .find(|name| sinks.iter().all(|sink| sink.name() != name))
             .expect("there are more numbers than sinks");
-        let order = match address.kind {
-            SinkKind::Console => Order::Arrival,
-            SinkKind::GraphiteText | SinkKind::GraphitePickle => Order::LiveFirst {
+        let order = match address.place {
+            Place::Output | Place::Command(_) => Order::Arrival,
+            Place::Server { .. } => Order::LiveFirst {
                 flush_interval: settings.flush_interval,
             },
         };
@@ -253,12 +261,27 @@ fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
     sinks
 }
 
+/// A sink that is a task of the io thread.
+enum Driver {
+    Graphite(Graphite),
+    Command(CommandSink),
+}
+
+impl Driver {
+    fn spawn(self, backend: Backend) -> JoinHandle<()> {
+        match self {
+            Driver::Graphite(sink) => {
+                spawn_local(sink.run(move |stream| Stream::adopt(backend, stream)))
+            }
+            Driver::Command(sink) => spawn_local(sink.run()),
+        }
+    }
+}
+
 /// Runs the sinks until they have delivered everything after `closed`, or its deadline is over.
-async fn drive(graphites: Vec<Graphite>, backend: Backend, closed: oneshot::Receiver<Instant>) {
-    let tasks: Vec<JoinHandle<()>> = graphites
-        .into_iter()
-        .map(|graphite| spawn_local(graphite.run(move |stream| Stream::adopt(backend, stream))))
-        .collect();
+async fn drive(drivers: Vec<Driver>, backend: Backend, closed: oneshot::Receiver<Instant>) {
+    let drivers = drivers.into_iter();
+    let tasks: Vec<JoinHandle<()>> = drivers.map(|driver| driver.spawn(backend)).collect();
     // A handle that was dropped without closing: nobody waits for a delivery.
     let Ok(deadline) = closed.await else {
         return;

@@ -1,59 +1,13 @@
-//! Reads and writes the address of a sink: `graphite://host:port?setting=value` and its short forms.
+//! Reads and writes the address of a sink: `graphite://host:port?setting=value` and its short forms,
+//! `command:CMD`.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// One way out, by its URI scheme. The list of them is [`SINK_TYPES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SinkKind {
-    /// Lines of `path value timestamp` over TCP.
-    GraphiteText,
-    /// Pickled lists with a length in front, over TCP.
-    GraphitePickle,
-    /// Standard output.
-    Console,
-}
+mod kinds;
 
-/// What an address may look like.
-#[derive(Debug)]
-pub struct SinkType {
-    /// Which sink it leads to.
-    pub kind: SinkKind,
-    /// What stands before `:`.
-    pub scheme: &'static str,
-    /// The form to show to users.
-    pub form: &'static str,
-    /// The port where none is given; `None` for a sink that has neither host nor port.
-    pub default_port: Option<u16>,
-    /// The settings that its query may hold.
-    pub settings: &'static [&'static str],
-}
-
-/// All sinks that there are.
-pub const SINK_TYPES: &[SinkType] = &[
-    SinkType {
-        kind: SinkKind::GraphiteText,
-        scheme: "graphite",
-        form: "graphite://host:2003",
-        default_port: Some(2003),
-        settings: &["queue_bytes", "spool", "spool_bytes"],
-    },
-    SinkType {
-        kind: SinkKind::GraphitePickle,
-        scheme: "graphite+pickle",
-        form: "graphite+pickle://host:2004",
-        default_port: Some(2004),
-        settings: &["queue_bytes", "spool", "spool_bytes"],
-    },
-    SinkType {
-        kind: SinkKind::Console,
-        scheme: "console",
-        form: "console:",
-        default_port: None,
-        settings: &["queue_bytes"],
-    },
-];
+pub use kinds::{PlaceForm, SINK_TYPES, SinkKind, SinkType};
 
 /// Where slots go that a sink cannot take in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,15 +21,29 @@ pub struct SpoolSettings {
 /// What a spool may hold where `spool_bytes` is not set: 1 GiB.
 pub const SPOOL_BYTES_DEFAULT: u64 = 1 << 30;
 
+/// Where a sink sends to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A server to connect to.
+    Server {
+        /// Host name or IP address, without brackets.
+        host: String,
+        /// TCP port; not 0.
+        port: u16,
+    },
+    /// The standard output.
+    Output,
+    /// What a shell is to run. Neither empty nor with a zero byte, which no argument can hold.
+    Command(String),
+}
+
 /// Where a sink sends to and how. [`fmt::Display`] gives the full form, which reads back equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkAddress {
     /// The kind of sink.
     pub kind: SinkKind,
-    /// Host name or IP address, without brackets; empty for the console.
-    pub host: String,
-    /// TCP port; 0 for the console.
-    pub port: u16,
+    /// Where the kind leads to.
+    pub place: Place,
     /// How many bytes this sink may queue; the option `queue_bytes` where not set.
     pub queue_bytes: Option<u64>,
     /// Where slots go that do not fit the queue or cannot be delivered at the end; without it
@@ -88,42 +56,26 @@ impl SinkAddress {
     pub fn console() -> SinkAddress {
         SinkAddress {
             kind: SinkKind::Console,
-            host: String::new(),
-            port: 0,
+            place: Place::Output,
             queue_bytes: None,
             spool: None,
         }
     }
 
-    /// A name for the sink's own metrics: one path segment of `[A-Za-z0-9_-]`.
+    /// A name for the sink's own metrics: one path segment of `[A-Za-z0-9_-]`. A command is not part
+    /// of it, as it may hold a password.
     pub fn name(&self) -> String {
-        let place = match self.kind {
-            SinkKind::Console => self.kind.scheme().to_owned(),
-            SinkKind::GraphiteText | SinkKind::GraphitePickle => {
-                format!("{}_{}_{}", self.kind.scheme(), self.host, self.port)
-            }
+        let scheme = self.kind.scheme();
+        let name = match &self.place {
+            Place::Server { host, port } => format!("{scheme}_{host}_{port}"),
+            Place::Output | Place::Command(_) => scheme.to_owned(),
         };
-        place
-            .chars()
+        name.chars()
             .map(|c| match c {
                 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-' => c,
                 _ => '_',
             })
             .collect()
-    }
-}
-
-impl SinkKind {
-    /// What stands before `:` in the URI.
-    pub fn scheme(self) -> &'static str {
-        self.listed().scheme
-    }
-
-    fn listed(self) -> &'static SinkType {
-        SINK_TYPES
-            .iter()
-            .find(|listed| listed.kind == self)
-            .expect("SINK_TYPES lists every kind")
     }
 }
 
@@ -142,9 +94,12 @@ impl std::error::Error for AddressError {}
 impl FromStr for SinkAddress {
     type Err = AddressError;
 
-    /// Takes `scheme://host:port?settings`, `console:`, and for Graphite's text `2003`, `:2003`,
-    /// `host`, `host:2003` and `[::1]:2003`. A missing host is localhost.
+    /// Takes `scheme://host:port?settings`, `console:`, `command:CMD`, and for Graphite's text `2003`,
+    /// `:2003`, `host`, `host:2003` and `[::1]:2003`. A missing host is localhost.
     fn from_str(text: &str) -> Result<SinkAddress, AddressError> {
+        if let Some((listed, command)) = split_command(text) {
+            return parse_command(text, listed, command);
+        }
         let (place, query) = match text.split_once('?') {
             Some((place, query)) => (place, Some(query)),
             None => (text, None),
@@ -156,20 +111,25 @@ impl FromStr for SinkAddress {
             )));
         }
         let (listed, authority) = split_scheme(text, place)?;
-        let (host, port) = match listed.default_port {
-            Some(default_port) => parse_authority(text, authority, default_port)?,
-            None if authority.is_empty() => (String::new(), 0),
-            None => {
+        let place = match listed.place {
+            PlaceForm::Server { default_port } => parse_authority(text, authority, default_port)?,
+            PlaceForm::Nothing if authority.is_empty() => Place::Output,
+            PlaceForm::Nothing => {
                 return Err(AddressError(format!(
                     "sink `{text}`: write `{}`, nothing follows the colon",
+                    listed.form
+                )));
+            }
+            PlaceForm::Command => {
+                return Err(AddressError(format!(
+                    "sink `{text}`: write `{}`",
                     listed.form
                 )));
             }
         };
         let mut address = SinkAddress {
             kind: listed.kind,
-            host,
-            port,
+            place,
             queue_bytes: None,
             spool: None,
         };
@@ -183,14 +143,13 @@ impl FromStr for SinkAddress {
 impl fmt::Display for SinkAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.kind.scheme())?;
-        match self.kind {
-            SinkKind::Console => out.write_str(":")?,
-            SinkKind::GraphiteText | SinkKind::GraphitePickle if self.host.contains(':') => {
-                write!(out, "://[{}]:{}", self.host, self.port)?;
+        match &self.place {
+            Place::Output => out.write_str(":")?,
+            Place::Command(command) => write!(out, ":{command}")?,
+            Place::Server { host, port } if host.contains(':') => {
+                write!(out, "://[{host}]:{port}")?;
             }
-            SinkKind::GraphiteText | SinkKind::GraphitePickle => {
-                write!(out, "://{}:{}", self.host, self.port)?;
-            }
+            Place::Server { host, port } => write!(out, "://{host}:{port}")?,
         }
         let mut separator = '?';
         if let Some(bytes) = self.queue_bytes {
@@ -205,7 +164,41 @@ impl fmt::Display for SinkAddress {
     }
 }
 
-/// The type of a sink, and what stands behind its scheme.
+/// The type of a command sink, and the command.
+fn split_command(text: &str) -> Option<(&'static SinkType, &str)> {
+    let (scheme, command) = text.split_once(':')?;
+    let listed = SINK_TYPES
+        .iter()
+        .find(|listed| listed.scheme == scheme && listed.place == PlaceForm::Command)?;
+    Some((listed, command))
+}
+
+fn parse_command(
+    text: &str,
+    listed: &SinkType,
+    command: &str,
+) -> Result<SinkAddress, AddressError> {
+    if command.trim().is_empty() {
+        return Err(AddressError(format!(
+            "sink `{text}`: the command is empty: write `{}`",
+            listed.form
+        )));
+    }
+    if command.contains('\0') {
+        return Err(AddressError(format!(
+            "sink `{}`: a command cannot hold a zero byte",
+            text.escape_debug()
+        )));
+    }
+    Ok(SinkAddress {
+        kind: listed.kind,
+        place: Place::Command(command.to_owned()),
+        queue_bytes: None,
+        spool: None,
+    })
+}
+
+/// The type of a sink that is no command, and what stands behind its scheme.
 fn split_scheme<'a>(
     text: &str,
     place: &'a str,
@@ -220,7 +213,7 @@ fn split_scheme<'a>(
     if let Some((scheme, rest)) = place.split_once(':') {
         let portless = SINK_TYPES
             .iter()
-            .find(|listed| listed.scheme == scheme && listed.default_port.is_none());
+            .find(|listed| listed.scheme == scheme && listed.place == PlaceForm::Nothing);
         if let Some(listed) = portless {
             return Ok((listed, rest));
         }
@@ -246,11 +239,7 @@ fn unknown_type(text: &str) -> AddressError {
     ))
 }
 
-fn parse_authority(
-    text: &str,
-    authority: &str,
-    default_port: u16,
-) -> Result<(String, u16), AddressError> {
+fn parse_authority(text: &str, authority: &str, default_port: u16) -> Result<Place, AddressError> {
     let authority = authority.strip_suffix('/').unwrap_or(authority);
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
         let (host, rest) = rest
@@ -298,7 +287,10 @@ fn parse_authority(
             })?,
     };
     let host = if host.is_empty() { "localhost" } else { host };
-    Ok((host.to_owned(), port))
+    Ok(Place::Server {
+        host: host.to_owned(),
+        port,
+    })
 }
 
 fn read_settings(

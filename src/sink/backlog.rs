@@ -262,6 +262,16 @@ impl Backlog {
         self.insert(entry);
     }
 
+    /// The part on its way is not sent any more; returns it.
+    ///
+    /// # Panics
+    /// If none is on its way.
+    pub fn give_up(&mut self) -> Part {
+        let entry = self.on_its_way.take().expect("a part is on its way");
+        self.forget(&entry);
+        entry.part
+    }
+
     /// Sends a part again that was sent, because its connection ended and nobody knows how much
     /// of it arrived. It takes its old place, but counts neither as queued nor as dropped, and is
     /// the first to make room: a peer that closes each connection after one part must not make
@@ -291,6 +301,11 @@ impl Backlog {
     /// Whether nothing waits and nothing is on its way.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.on_its_way.is_none()
+    }
+
+    /// How many parts wait, the one on its way not counted.
+    pub fn waiting_count(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Lines that wait or are on their way.

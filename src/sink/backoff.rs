@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Queue;
+
 /// A growing delay. Many daemons that lost the same Graphite must not all come back at once, so
 /// each delay is drawn from the whole range between the shortest and the current longest one.
 #[derive(Debug)]
@@ -33,11 +35,27 @@ impl Backoff {
         self.min + range.mul_f64(fastrand::f64())
     }
 
+    /// Waits before the next attempt. The end of the daemon cuts a wait short, as little time is left
+    /// then; a new slot does not.
+    pub async fn pause(&mut self, queue: &Queue) {
+        let delay = self.next_delay();
+        if !queue.is_closed() {
+            tokio::select! {
+                () = tokio::time::sleep(delay) => return,
+                () = queue.closed() => {}
+            }
+        }
+        tokio::time::sleep(delay.min(LAST_PAUSE_MAX)).await;
+    }
+
     /// The attempt led to something: the next delay is short again.
     pub fn reset(&mut self) {
         self.ceiling = self.min;
     }
 }
+
+/// The longest pause between attempts once the daemon stops.
+const LAST_PAUSE_MAX: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {

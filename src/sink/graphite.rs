@@ -15,7 +15,7 @@ use super::backlog::Sent;
 use super::backoff::Backoff;
 use super::dial::{Resolve, dial};
 use super::stream::Stream;
-use super::{Part, Queue, SinkAddress};
+use super::{Part, Queue};
 
 /// How long a sink waits for what.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +47,10 @@ impl Default for Patience {
 /// One Graphite sink. Whether a part holds text or pickles is no matter here: both start anew
 /// with a connection, so a part that was cut off is sent again whole and nothing is torn.
 pub struct Graphite {
-    /// Where to.
-    pub address: SinkAddress,
+    /// Host name or IP address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
     /// What to send.
     pub queue: Arc<Queue>,
     /// Asked again at each attempt to connect.
@@ -67,12 +69,7 @@ impl Graphite {
         // The first connection is made before there is a part, so that a wrong address is told
         // of at start; later ones when a part is due, as a peer may close what is idle.
         while (!connected_before && !self.queue.is_closed()) || self.queue.wait_for_part().await {
-            let dialed = dial(
-                &self.resolve,
-                &self.address.host,
-                self.address.port,
-                self.patience.connect,
-            );
+            let dialed = dial(&self.resolve, &self.host, self.port, self.patience.connect);
             let ended = match dialed.await.and_then(&adopt) {
                 Ok(stream) => {
                     if connected_before {
@@ -84,12 +81,12 @@ impl Graphite {
                 Err(error) => Err(error),
             };
             if let Err(error) = ended {
-                outage.begin(&self.address, &error);
+                outage.begin(self.queue.name(), &error);
             }
             if self.queue.is_finished() {
                 return;
             }
-            self.pause(backoff.next_delay()).await;
+            backoff.pause(&self.queue).await;
         }
     }
 
@@ -125,7 +122,7 @@ impl Graphite {
                 {
                     proof = Proof::Proven;
                     backoff.reset();
-                    outage.end(&self.address, self.queue.counters().lines_queued);
+                    outage.end(self.queue.name(), self.queue.counters().lines_queued);
                     continue;
                 }
                 part = self.queue.take() => part,
@@ -162,18 +159,6 @@ impl Graphite {
             return Err(error);
         }
         Ok(())
-    }
-
-    /// Waits before the next attempt. The end of the daemon cuts a wait short, as little time is
-    /// left then; a new slot does not.
-    async fn pause(&self, delay: Duration) {
-        if !self.queue.is_closed() {
-            tokio::select! {
-                () = tokio::time::sleep(delay) => return,
-                () = self.queue.closed() => {}
-            }
-        }
-        tokio::time::sleep(delay.min(LAST_PAUSE_MAX)).await;
     }
 }
 
@@ -370,20 +355,20 @@ struct Outage {
 }
 
 impl Outage {
-    fn begin(&mut self, address: &SinkAddress, error: &io::Error) {
+    fn begin(&mut self, sink: &str, error: &io::Error) {
         if self.since.is_none() {
             self.since = Some(Instant::now());
             log::warn!(
-                "sink {address} is down: {error}; its points are queued and sent when it is back; \
+                "sink {sink} is down: {error}; its points are queued and sent when it is back; \
                  check that a Graphite receiver listens there and is not overloaded"
             );
         }
     }
 
-    fn end(&mut self, address: &SinkAddress, lines_queued: u64) {
+    fn end(&mut self, sink: &str, lines_queued: u64) {
         if let Some(since) = self.since.take() {
             log::info!(
-                "sink {address} is back after {:.1} s; {lines_queued} lines are still queued",
+                "sink {sink} is back after {:.1} s; {lines_queued} lines are still queued",
                 since.elapsed().as_secs_f64()
             );
         }
@@ -400,6 +385,3 @@ const PIECE_BYTES_MAX: usize = 4 << 20;
 
 /// A part is in doubt when its connection ends, even in order, this soon after.
 const IN_DOUBT: Duration = Duration::from_secs(1);
-
-/// The longest pause between attempts once the daemon stops.
-const LAST_PAUSE_MAX: Duration = Duration::from_millis(200);

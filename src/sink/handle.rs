@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::address::Place;
 use super::{Counters, Part, Queue, SinkAddress};
 
 /// Where the flusher hands one sink's points over.
@@ -25,6 +26,12 @@ impl SinkHandle {
     /// Hands a part of a slot over; never waits.
     pub fn push(&self, part: Part) {
         self.queue.push(part);
+    }
+
+    /// Whether it takes each slot as one part, those without any points too: a command is started once
+    /// for each slot.
+    pub fn takes_whole_slots(&self) -> bool {
+        matches!(self.address.place, Place::Command(_))
     }
 
     /// The sink's counters, all of one moment.

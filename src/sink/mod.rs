@@ -5,6 +5,7 @@ use bytes::Bytes;
 pub mod address;
 pub mod backlog;
 pub mod backoff;
+pub mod command;
 pub mod console;
 pub mod counters;
 pub mod dial;

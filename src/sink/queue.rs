@@ -66,13 +66,14 @@ impl Queue {
 
     /// Hands a part of a slot over; never waits. The parts of a slot come in their order, none
     /// between them. When the queue is full, the oldest parts go to the spool, or are dropped,
-    /// counted, and at most once a minute logged. A part without bytes is nothing to send; one
-    /// without points may say so to a terminal.
+    /// counted, and at most once a minute logged. A part without bytes is for a command, which is
+    /// started for every slot. Behind others that wait it is left out: what takes no room in the
+    /// queue must not wait there in any number.
     pub fn push(&self, part: Part) {
-        if part.size_bytes() == 0 {
+        let mut state = self.lock();
+        if part.size_bytes() == 0 && state.backlog.waiting_count() > 0 {
             return;
         }
-        let mut state = self.lock();
         state.counters.lines_pushed += part.lines;
         if state.refuses {
             state.counters.lines_dropped += part.lines;
@@ -213,6 +214,20 @@ impl Queue {
         if !state.over {
             state.backlog.cut_off();
         }
+    }
+
+    /// The part taken last is given up: it is counted as dropped.
+    pub fn give_up(&self) {
+        let mut state = self.lock();
+        let lines = state.backlog.give_up().lines;
+        state.counters.lines_dropped += lines;
+        drop(state);
+        self.changed_blocking.notify_all();
+    }
+
+    /// How many parts wait, the one on its way not counted.
+    pub fn waiting_count(&self) -> usize {
+        self.lock().backlog.waiting_count()
     }
 
     /// The part's connection ended in doubt: it is sent again, see [`Backlog::repeat`].

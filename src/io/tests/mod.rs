@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Backend, IoHandle, Settings, SinkHandle, run};
+use crate::sink::command;
 use crate::sink::dial::Resolve;
 use crate::sink::graphite::Patience;
 use crate::sink::{Counters, Part, SinkAddress};
 
+mod commands;
 mod endings;
 mod faults;
 mod parts;
@@ -44,6 +46,11 @@ fn settings(backend: Backend, peers: &[&Peer]) -> Settings {
         backoff_max: Duration::from_millis(20),
         // Most tests hold their connections to the end.
         close: Duration::from_millis(20),
+    };
+    settings.command_patience = command::Patience {
+        run: DEADLINE,
+        backoff_min: Duration::from_millis(1),
+        backoff_max: Duration::from_millis(20),
     };
     settings
 }

@@ -22,6 +22,15 @@ fn short_and_long_forms_lead_to_the_same_places() {
         ("graphite+pickle://:7", "graphite+pickle://localhost:7"),
         ("console:", "console:"),
         ("console://", "console:"),
+        ("command:cat", "command:cat"),
+        (
+            "command:curl -d @- 'http://h:1/?a=b&c' | tee /tmp/x",
+            "command:curl -d @- 'http://h:1/?a=b&c' | tee /tmp/x",
+        ),
+        ("command: a\nb:c", "command: a\nb:c"),
+        ("command://g:2003", "command://g:2003"),
+        ("command+binary:x", "command+binary:x"),
+        ("command+binary+prefix:x y", "command+binary+prefix:x y"),
         ("g:1?queue_bytes=64KiB", "graphite://g:1?queue_bytes=65536"),
         ("console:?queue_bytes=9", "console:?queue_bytes=9"),
         (
@@ -45,7 +54,11 @@ fn wrong_addresses_say_what_is_wrong() {
         ("", "the address is empty"),
         ("?queue_bytes=1", "the address is empty"),
         ("statsd://g", "no such type of sink"),
-        ("command:cat", "`graphite+pickle://host:2004`"),
+        ("file:x", "`graphite+pickle://host:2004`"),
+        ("file:x", "`command+binary+prefix:CMD`"),
+        ("command+text:x", "no such type of sink"),
+        ("command:", "the command is empty"),
+        ("command+binary: \t", "the command is empty"),
         ("g:port", "no such type of sink"),
         ("g:", "no such type of sink"),
         ("g:0", "is not a port"),
@@ -82,8 +95,19 @@ fn names_are_one_segment_of_a_metric_path() {
         ("[::1]:2003", "graphite___1_2003"),
         ("graphite+pickle://a-b:1", "graphite_pickle_a-b_1"),
         ("console:", "console"),
+        ("command:mail --password x", "command"),
+        ("command+binary+prefix:x", "command_binary_prefix"),
     ] {
         let address: SinkAddress = text.parse().expect(text);
         assert_eq!(address.name(), name);
     }
+}
+
+#[test]
+fn a_command_is_kept_as_it_is() {
+    let address: SinkAddress = "command: a:b?queue_bytes=1 ".parse().expect("a command");
+    let command = Place::Command(" a:b?queue_bytes=1 ".to_owned());
+    assert_eq!((address.place, address.queue_bytes), (command, None));
+    let error = "command:a\0b".parse::<SinkAddress>().expect_err("zero");
+    assert!(error.to_string().contains("a zero byte"), "{error}");
 }

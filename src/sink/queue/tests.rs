@@ -40,16 +40,38 @@ fn a_refusing_queue_drops_and_counts() {
 }
 
 #[test]
-fn a_slot_without_bytes_is_not_queued() {
+fn a_slot_without_bytes_is_queued_where_no_other_waits() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
-    queue.push(Part {
+    let empty = |number| Part {
         lines: 0,
         chunks: Vec::new(),
-        ..slot(1)
-    });
+        ..slot(number)
+    };
+    for number in 1..=3 {
+        queue.push(empty(number));
+    }
+    assert_eq!(queue.take_blocking().expect("the first").end_unix_s, 1);
+    queue.push(slot(4));
+    queue.push(empty(5));
+    queue.sent();
+    assert_eq!(queue.take_blocking().expect("bytes").end_unix_s, 4);
+    queue.sent();
     queue.close();
     assert!(queue.is_finished());
-    assert!(queue.take_blocking().is_none());
+}
+
+#[test]
+fn a_slot_that_is_given_up_is_counted_as_dropped() {
+    let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+    queue.push(slot(1));
+    queue.push(slot(2));
+    assert!(queue.take_blocking().is_some());
+    queue.give_up();
+    assert_eq!(queue.waiting_count(), 1);
+    let counters = queue.counters();
+    assert_eq!((counters.lines_dropped, counters.lines_queued), (10, 10));
+    assert_eq!(counters.bytes_queued, 100);
+    assert_eq!(queue.take_blocking().expect("the next").end_unix_s, 2);
 }
 
 /// Nothing came out on a terminal where a line should have said that nothing was received: slots

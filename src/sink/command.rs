@@ -1,0 +1,174 @@
+//! Feeds each slot to a command: a shell is started for it, reads its bytes, and ends.
+//!
+//! statsite's protocol with its `stream_cmd`: one start for each flush, even one without points;
+//! the bytes and then the end of the file on its standard input; its exit status says whether it
+//! has taken them. What it was fed before it failed may be fed again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::backoff::Backoff;
+use super::{Part, Queue};
+
+mod complaints;
+mod run;
+
+use run::Failure;
+
+/// How long a command sink waits for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For one run to end, before it is killed.
+    pub run: Duration,
+    /// Between two attempts, at first.
+    pub backoff_min: Duration,
+    /// Between two attempts, after many that failed.
+    pub backoff_max: Duration,
+}
+
+impl Patience {
+    /// The usual patience with this time between two flushes: a run may last as long as that, and 10
+    /// seconds in any case. What always fails at once is tried three times in half of it, and so
+    /// keeps up.
+    pub fn new(flush_interval: Duration) -> Patience {
+        Patience {
+            run: flush_interval.max(RUN_MIN),
+            backoff_min: BACKOFF_MIN,
+            backoff_max: (flush_interval / 4).max(BACKOFF_MIN),
+        }
+    }
+}
+
+/// One command sink.
+pub struct CommandSink {
+    /// What `sh -c` is to run.
+    pub command: String,
+    /// What to feed it: each part is a whole slot.
+    pub queue: Arc<Queue>,
+    /// How long to wait for what.
+    pub patience: Patience,
+}
+
+impl CommandSink {
+    /// Runs the command for each slot, one after the other, until the queue is closed and empty.
+    /// Runs in a `LocalSet`. A run that is under way when this is dropped is killed.
+    pub async fn run(self) {
+        let mut backoff = Backoff::new(self.patience.backoff_min, self.patience.backoff_max);
+        let mut trouble = Trouble::default();
+        while let Some(slot) = self.queue.take().await {
+            self.deliver(&slot, &mut backoff, &mut trouble).await;
+        }
+        trouble.tell(self.queue.name());
+    }
+
+    /// Feeds a slot to the command, again if it fails, until the slot is sent or given up.
+    async fn deliver(&self, slot: &Part, backoff: &mut Backoff, trouble: &mut Trouble) {
+        for attempt in 1.. {
+            let name = self.queue.name();
+            let Err(failure) = run::run(name, &self.command, slot, self.time_over()).await else {
+                // The command has the slot: nothing is ever repeated.
+                let _ = self.queue.sent();
+                backoff.reset();
+                trouble.end(name);
+                return;
+            };
+            trouble.begin(name, &failure);
+            if attempt == ATTEMPTS_MAX || self.queue.waiting_count() > BEHIND_MAX {
+                self.queue.give_up();
+                trouble.lose(name, slot.lines, &failure);
+                return;
+            }
+            backoff.pause(&self.queue).await;
+        }
+    }
+
+    /// Waits until a run that begins now has had its time.
+    async fn time_over(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(self.patience.run) => {}
+            () = self.others_are_pressed() => {}
+        }
+    }
+
+    /// Waits until the daemon stops while other slots wait, and a moment longer: a command that hangs
+    /// must not take all the time that is left for them.
+    async fn others_are_pressed(&self) {
+        self.queue.closed().await;
+        if self.queue.waiting_count() == 0 {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(LAST_RUN_MAX).await;
+    }
+}
+
+/// Since when a command has failed, so that a failure that lasts makes a line a minute and not four a
+/// slot.
+#[derive(Default)]
+struct Trouble {
+    since: Option<Instant>,
+    /// Lost lines that no log line has told of, why the last of them were lost, and when a log line
+    /// last told of any.
+    untold: Option<(u64, String)>,
+    told: Option<Instant>,
+}
+
+impl Trouble {
+    fn begin(&mut self, sink: &str, failure: &Failure) {
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+            log::warn!(
+                "sink {sink} fails: {failure}; a slot is tried {ATTEMPTS_MAX} times at most"
+            );
+        }
+    }
+
+    fn lose(&mut self, sink: &str, lines: u64, failure: &Failure) {
+        if lines == 0 {
+            return;
+        }
+        let lines_before = self.untold.take().map_or(0, |(lines, _)| lines);
+        self.untold = Some((lines_before + lines, failure.to_string()));
+        if self.told.is_none_or(|told| told.elapsed() > TELL_EVERY) {
+            self.tell(sink);
+        }
+    }
+
+    fn tell(&mut self, sink: &str) {
+        if let Some((lines, reason)) = self.untold.take() {
+            self.told = Some(Instant::now());
+            log::error!(
+                "sink {sink}: lost {lines} lines that the command did not take: {reason}; what it \
+                 writes to its standard error stands above"
+            );
+        }
+    }
+
+    fn end(&mut self, sink: &str) {
+        if let Some(since) = self.since.take() {
+            self.tell(sink);
+            log::info!(
+                "sink {sink} works again after {:.1} s",
+                since.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
+
+/// How often a slot is fed to the command at most.
+const ATTEMPTS_MAX: u32 = 3;
+
+/// A slot that failed is not tried again while more than so many wait behind it, or one command that
+/// always hangs would fall behind for ever.
+const BEHIND_MAX: usize = 2;
+
+/// The least time that a run has by default.
+const RUN_MIN: Duration = Duration::from_secs(10);
+
+/// The shortest pause between two attempts.
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+
+/// How long a run may last that others wait for when the daemon stops.
+const LAST_RUN_MAX: Duration = Duration::from_secs(2);
+
+/// The least time between two log lines about lost lines.
+const TELL_EVERY: Duration = Duration::from_secs(60);
