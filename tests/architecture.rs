@@ -52,6 +52,7 @@ const MODULES: [(&str, &[&str]); 16] = [
             "naming",
             "shard",
             "sink",
+            "telemetry",
             "transport",
         ],
     ),

@@ -19,7 +19,7 @@ use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::Counters;
 use ringstat::sink::address::{Place, SINK_TYPES};
 use ringstat::snapshot::{Idle, Merger};
-use ringstat::telemetry::{FlushCounts, Telemetry};
+use ringstat::telemetry::{FlushCounts, OwnLines, OwnWords, Telemetry};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -195,10 +195,27 @@ impl Points for Paths {
 
 #[test]
 fn every_own_metric_is_in_the_table_and_no_other() {
-    let mut telemetry = Telemetry::new("own", ["NAME".to_owned()].into_iter());
+    let own = OwnLines {
+        words: OwnWords::Ringstat,
+        dialect: Dialect::Etsy,
+        prefix: "own".to_owned(),
+        namespace: String::new(),
+        suffix: String::new(),
+    };
+    let mut telemetry = Telemetry::new(&own, ["NAME".to_owned()].into_iter());
     let mut written = Paths(BTreeSet::new());
-    let sinks = [Counters::default()].into_iter();
-    telemetry.write(&FlushCounts::default(), sinks, 0, &mut written);
+    let time = FlushTime {
+        end_unix_s: 0,
+        length_s: 10.0,
+        interval_s: 10.0,
+    };
+    telemetry.write(
+        &FlushCounts::default(),
+        &[Counters::default()],
+        &Naming::new(Dialect::Etsy, &[], ""),
+        time,
+        &mut written,
+    );
     assert_eq!(first_words(section(&readme(), "own metrics")), written.0);
 }
 

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::flusher::{FlusherSettings, StateFile};
 use crate::metric::Limits;
 use crate::naming::Naming;
+use crate::telemetry::{OwnLines, OwnWords};
 
 /// The flusher's part.
 pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> FlusherSettings {
@@ -19,7 +20,13 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
         ),
         limits: limits(config),
         weighted_timers: config.weighted_timers,
-        own_prefix: config.own_prefix.clone(),
+        own: config.own_prefix.as_ref().map(|prefix| OwnLines {
+            words: OwnWords::Ringstat,
+            dialect: config.naming,
+            prefix: prefix.clone(),
+            namespace: String::new(),
+            suffix: String::new(),
+        }),
         state_file,
     }
 }

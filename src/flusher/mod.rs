@@ -16,7 +16,7 @@ use crate::naming::{FlushTime, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{Counters, SinkHandle};
 use crate::snapshot::{IdleRules, Merger};
-use crate::telemetry::{FlushCounts, Telemetry};
+use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
 use collect::Collector;
 use outputs::Outputs;
@@ -58,8 +58,8 @@ pub struct FlusherSettings {
     pub limits: Limits,
     /// Whether timers are weighed.
     pub weighted_timers: bool,
-    /// The prefix of own metrics; None for none.
-    pub own_prefix: Option<String>,
+    /// How own metrics are written; None for none.
+    pub own: Option<OwnLines>,
     /// Where gauges' levels outlive a restart.
     pub state_file: Option<StateFile>,
 }
@@ -118,9 +118,9 @@ impl Flusher {
         if let Some(file) = &settings.state_file {
             file.load(&mut merger);
         }
-        let telemetry = settings.own_prefix.as_deref().map(|prefix| {
+        let telemetry = settings.own.as_ref().map(|own| {
             let names = outlets.iter().map(|outlet| outlet.sink.name().to_owned());
-            Telemetry::new(prefix, names)
+            Telemetry::new(own, names)
         });
         Flusher {
             start,
@@ -185,6 +185,7 @@ impl Flusher {
         let sinks: Vec<Counters> = outlets.map(|outlet| outlet.sink.counters()).collect();
         self.outputs.begin(due.end.as_secs());
         self.merger.merge(&collected.intervals);
+        counts.collecting = began.elapsed();
         let time = FlushTime {
             end_unix_s: due.end.as_secs(),
             length_s: due.length.as_secs_f64(),
@@ -198,7 +199,7 @@ impl Flusher {
         naming.closing_points(counts.merger.spoke, time, outputs);
         counts.points_not_finite = outputs.take_not_finite();
         counts.duration = began.elapsed();
-        self.finish(&counts, sinks, time.end_unix_s);
+        self.finish(&counts, &sinks, time);
         self.collector.give_back(collected.intervals, &self.merger);
         if let Some(file) = &mut self.settings.state_file {
             file.save(&self.merger, stopping);
@@ -211,10 +212,10 @@ impl Flusher {
     }
 
     /// Adds the daemon's own metrics, and hands the rest of what was written to the sinks.
-    fn finish(&mut self, counts: &FlushCounts, sinks: Vec<Counters>, end_unix_s: u64) {
+    fn finish(&mut self, counts: &FlushCounts, sinks: &[Counters], time: FlushTime) {
         if let Some(telemetry) = &mut self.telemetry {
             let mut out = self.outputs.without_screen();
-            telemetry.write(counts, sinks.into_iter(), end_unix_s, &mut out);
+            telemetry.write(counts, sinks, &self.settings.naming, time, &mut out);
         }
         let note = refused_note(&counts.shards.refusals);
         let points = self.outputs.finish(&note);

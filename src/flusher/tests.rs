@@ -13,6 +13,7 @@ use crate::shard::{Shard, ShardSettings};
 use crate::sink::backlog::Order;
 use crate::sink::{Part, Queue, SinkAddress};
 use crate::snapshot::Idle;
+use crate::telemetry::OwnWords;
 
 const INTERVAL: Duration = Duration::from_millis(200);
 
@@ -25,7 +26,7 @@ fn settings() -> FlusherSettings {
         idle_rules: Dialect::Etsy.idle_rules(INTERVAL, Idle::Quiet, Idle::Quiet),
         limits: Limits::default(),
         weighted_timers: false,
-        own_prefix: None,
+        own: None,
         state_file: None,
     }
 }
@@ -190,7 +191,13 @@ fn a_stop_while_an_answer_is_due_loses_neither_interval() {
 #[test]
 fn a_large_flush_leaves_in_parts_of_one_slot() {
     let mut settings = settings();
-    settings.own_prefix = Some("own".to_owned());
+    settings.own = Some(OwnLines {
+        words: OwnWords::Ringstat,
+        dialect: Dialect::Etsy,
+        prefix: "own".to_owned(),
+        namespace: String::new(),
+        suffix: String::new(),
+    });
     let mut rig = Rig::with(settings);
     for number in 0..10_000 {
         rig.record(&format!("counter.{number:06}:1|c"));

@@ -1,5 +1,7 @@
 //! What a sink counts about itself.
 
+use std::time::Duration;
+
 /// A sink's counters, all taken in one look: `lines_pushed` is always the sum of `lines_sent`,
 /// `lines_queued`, `lines_spooled` and `lines_dropped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +23,22 @@ pub struct Counters {
     pub bytes_spooled: u64,
     /// Lines given up because queue and spool were full or the sink is gone for good.
     pub lines_dropped: u64,
-    /// Connections made after the first one.
+    /// Connections made after the first one; those of a sink that makes one for each slot do not
+    /// count.
     pub reconnects: u64,
+    /// What was written last.
+    pub last_slot: LastSlot,
+    /// When a connection last failed, in seconds since 1970; 0 if none did.
+    pub last_failure_unix_s: u64,
+}
+
+/// The slot that a sink wrote last, as far as it is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastSlot {
+    /// When its last part was written, in seconds since 1970; 0 if nothing ever was.
+    pub written_unix_s: u64,
+    /// How long the kernel took to take its parts.
+    pub took: Duration,
+    /// The size of its parts.
+    pub size_bytes: u64,
 }

@@ -17,7 +17,7 @@ pub mod spooler;
 pub mod stream;
 
 pub use address::SinkAddress;
-pub use counters::Counters;
+pub use counters::{Counters, LastSlot};
 pub use handle::SinkHandle;
 pub use queue::Queue;
 

@@ -1,14 +1,14 @@
 //! The bounded queue between the flusher and one sink: pushing never waits for the sink.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
 use super::backlog::{Backlog, Delivery, Next, Order, Sent};
 use super::spool::{SpoolKey, SpoolSize};
 use super::spooler::{Job, SpoolLink};
-use super::{Counters, Part};
+use super::{Counters, LastSlot, Part};
 
 /// A sink's queue. The flusher pushes; one consumer takes, either a task ([`Queue::take`]) or a
 /// thread ([`Queue::take_blocking`]), and says after each part what became of it.
@@ -208,6 +208,22 @@ impl Queue {
         sent
     }
 
+    /// A part was written whole, which took so long.
+    pub fn count_write(&self, part: &Part, took: Duration) {
+        let last = &mut self.lock().counters.last_slot;
+        if part.index == 0 {
+            *last = LastSlot::default();
+        }
+        last.written_unix_s = unix_s();
+        last.took += took;
+        last.size_bytes += part.size_bytes();
+    }
+
+    /// A connection could not be made, or broke.
+    pub fn count_failure(&self) {
+        self.lock().counters.last_failure_unix_s = unix_s();
+    }
+
     /// The part taken last was not written whole: it is queued again.
     pub fn cut_off(&self) {
         let mut state = self.lock();
@@ -349,6 +365,12 @@ impl Queue {
         // A panic while it is held is a bug that ends the process in release builds.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unix_s() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    // A clock that shows a time before 1970 is as good as one that shows 1970.
+    since.unwrap_or_default().as_secs()
 }
 
 enum Look<T> {

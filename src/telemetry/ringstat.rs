@@ -1,4 +1,5 @@
-//! The daemon's own metrics: what it took in, what became of it, and what was lost and why.
+//! The daemon's own metrics in our own words: what it took in, what became of it, and what was lost
+//! and why.
 //!
 //! They balance. Per flush: `datagrams = datagrams.parsed + datagrams.skipped` and
 //! `lines + chained = samples + refused.* + skipped`. Over time, for each sink:
@@ -7,39 +8,14 @@
 
 use std::time::Duration;
 
-use crate::kernel::ReceiveCounters;
+use super::FlushCounts;
 use crate::metric::{MetricType, Refusal};
 use crate::naming::{Point, Points, Value};
-use crate::shard::ShardCounts;
 use crate::sink::Counters;
-use crate::snapshot::MergerCounts;
-
-/// What one flush has to tell, apart from the sinks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct FlushCounts {
-    /// What the shards counted, added up.
-    pub shards: ShardCounts,
-    /// What merging counted.
-    pub merger: MergerCounts,
-    /// Datagrams that the kernel dropped because a receive queue was full.
-    pub kernel_drops: u64,
-    /// Bytes that wait in the receive queues.
-    pub receive_queue_bytes: u64,
-    /// What the engines counted.
-    pub receive: ReceiveCounters,
-    /// The share of its time that the busiest shard computed, 0 to 1.
-    pub busiest_shard: f64,
-    /// Points that no finite number could be given for.
-    pub points_not_finite: u64,
-    /// How long the flush took up to here.
-    pub duration: Duration,
-    /// How long after the end of its slot the flush began.
-    pub late: Duration,
-}
 
 /// Writes own metrics; remembers what it wrote last time of what is counted for ever.
 #[derive(Debug)]
-pub struct Telemetry {
+pub struct Ringstat {
     prefix: String,
     /// By sink: its name and its counters at the last flush.
     sinks: Vec<(String, Counters)>,
@@ -47,10 +23,10 @@ pub struct Telemetry {
     points: u64,
 }
 
-impl Telemetry {
+impl Ringstat {
     /// Own metrics under a prefix, for sinks of these names.
-    pub fn new(prefix: &str, sinks: impl Iterator<Item = String>) -> Telemetry {
-        Telemetry {
+    pub(super) fn new(prefix: &str, sinks: impl Iterator<Item = String>) -> Ringstat {
+        Ringstat {
             prefix: prefix.to_owned(),
             sinks: sinks.map(|name| (name, Counters::default())).collect(),
             points: 0,
@@ -59,10 +35,10 @@ impl Telemetry {
 
     /// Writes the metrics of one flush. `sinks` are the sinks' counters before its points are
     /// handed over, in the order of their names.
-    pub fn write(
+    pub(super) fn write(
         &mut self,
         flush: &FlushCounts,
-        sinks: impl Iterator<Item = Counters>,
+        sinks: &[Counters],
         end_unix_s: u64,
         out: &mut impl Points,
     ) {
@@ -109,13 +85,13 @@ impl Telemetry {
         let percent = (flush.busiest_shard * 1000.0).round() / 10.0;
         writer.number("busiest_shard_percent", percent);
         for ((name, last), now) in self.sinks.iter_mut().zip(sinks) {
-            writer.sink(name, last, &now);
-            *last = now;
+            writer.sink(name, last, now);
+            *last = *now;
         }
     }
 
     /// So many points, own metrics included, were handed to each sink in this flush.
-    pub fn handed_over(&mut self, points: u64) {
+    pub(super) fn handed_over(&mut self, points: u64) {
         self.points = points;
     }
 }
