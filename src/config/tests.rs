@@ -3,6 +3,7 @@
 mod properties;
 mod refusals;
 
+use super::values::Time;
 use super::*;
 
 fn machine() -> Machine {

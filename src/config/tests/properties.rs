@@ -5,6 +5,8 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::machine;
+use crate::config::prefix::Prefix;
+use crate::config::values::*;
 use crate::config::*;
 
 /// Settings of all kinds; some do not go together.

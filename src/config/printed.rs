@@ -1,0 +1,52 @@
+//! Turns a configuration into the settings that give it again, and into a file of them.
+
+use std::path::PathBuf;
+
+use super::prefix::Prefix;
+use super::values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};
+use super::{Config, Settings};
+
+impl Config {
+    /// The configuration as a file that gives the same one again.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&Settings::from(self)).expect("settings are strings, numbers and arrays")
+    }
+}
+
+/// The settings that give this configuration.
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        let path = |path: &PathBuf| FilePath(path.to_string_lossy().into_owned());
+        Self {
+            bind: Some(config.bind.clone()),
+            shards: Some(Count(config.shards)),
+            pin: Some(config.pin),
+            engine: Some(config.engine),
+            max_wait: Some(Time(config.max_wait)),
+            receive_buffer: Some(Size(config.receive_buffer_bytes)),
+            max_datagram: Some(DatagramSize(config.max_datagram_bytes)),
+            sink: Some(config.sinks.clone()),
+            queue_bytes: Some(Size(config.queue_bytes)),
+            flush: Some(FlushInterval(config.flush_interval)),
+            align: Some(config.align),
+            naming: Some(config.naming),
+            prefix: Some(Prefix(config.prefix.clone())),
+            percent: Some(vec![Percents(config.percents.clone())]),
+            weighted_timers: Some(config.weighted_timers),
+            tags: Some(config.tags),
+            idle: Some(config.idle),
+            idle_gauges: Some(config.idle_gauges),
+            own_prefix: Some(Prefix(config.own_prefix.clone().unwrap_or_default())),
+            max_series: Some(Count(config.max_series)),
+            max_timer_values: Some(Count(config.max_timer_values)),
+            max_set_values: Some(Count(config.max_set_values)),
+            state_file: config.state_file.as_ref().map(path),
+            pid_file: config.pid_file.as_ref().map(path),
+            daemonize: Some(config.daemonize),
+            log: config.log.as_ref().map(path),
+            log_level: Some(LogLevel(config.log_level)),
+            verbose: config.verbose,
+        }
+    }
+}
