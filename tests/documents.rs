@@ -120,7 +120,7 @@ fn the_example_of_a_file_gives_the_configuration_that_it_describes() {
     assert_eq!(config.sinks[1].queue_bytes, Some(64 << 20));
     assert!(config.prefix.starts_with("web.") && !config.prefix.contains('{'));
     assert_eq!(config.percents, [90.0, 99.9]);
-    assert_eq!(config.idle, Idle::After(Duration::from_secs(600)));
+    assert_eq!(config.idle_counters, Idle::After(Duration::from_secs(600)));
     assert!(config.state_file.is_some());
     assert_eq!(config.max_series, 500_000);
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
-use super::prefix::Prefix;
-use super::values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};
+use super::prefix::{PathText, Prefix};
+use super::values::{
+    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size, Time,
+};
 use super::{Config, Machine, Settings, relations};
 use crate::naming::Dialect;
 use crate::snapshot::Idle;
@@ -27,6 +29,7 @@ impl Config {
     pub fn new(settings: Settings, machine: &Machine) -> Result<Self, String> {
         let naming = settings.naming.unwrap_or_default();
         let (idle, idle_gauges) = default_idle(naming);
+        let idle = settings.idle.unwrap_or(idle);
         let flush_interval = settings
             .flush
             .map_or(Duration::from_secs(10), |FlushInterval(interval)| interval);
@@ -38,6 +41,7 @@ impl Config {
             .own_prefix
             .unwrap_or_else(|| default_own_prefix(naming))
             .expand(&machine.host)?;
+        let suffix = settings.suffix.unwrap_or_default().expand(&machine.host)?;
         let config = Self {
             bind: listed_once(settings.bind).unwrap_or_else(|| vec![BindAddress::default()]),
             shards: settings.shards.map_or(
@@ -57,27 +61,47 @@ impl Config {
                 .map_or(65_507, |DatagramSize(bytes)| bytes),
             sinks: listed_once(settings.sink).unwrap_or_default(),
             queue_bytes: settings.queue_bytes.map_or(256 << 20, |Size(bytes)| bytes),
+            command_timeout: settings
+                .command_timeout
+                .map_or(default_command_timeout(flush_interval), |Time(time)| time),
             flush_interval,
             align: settings.align.unwrap_or(naming.aligns_flushes()),
             naming,
             prefix,
+            counter_prefix: settings.counter_prefix.map(|PathText(text)| text),
+            timer_prefix: settings.timer_prefix.map(|PathText(text)| text),
+            gauge_prefix: settings.gauge_prefix.map(|PathText(text)| text),
+            set_prefix: settings.set_prefix.map(|PathText(text)| text),
+            kv_prefix: settings.kv_prefix.map(|PathText(text)| text),
+            suffix,
+            counter_counts: settings.counter_counts.unwrap_or(true),
             percents: settings
                 .percent
                 .map_or_else(|| vec![90.0], distinct_percents),
             weighted_timers: settings.weighted_timers.unwrap_or(false),
             tags: settings.tags.unwrap_or(naming.keeps_tags()),
-            idle: settings.idle.unwrap_or(idle),
+            idle_counters: settings.idle_counters.unwrap_or(idle),
+            idle_timers: settings.idle_timers.unwrap_or(idle),
+            idle_sets: settings.idle_sets.unwrap_or(idle),
             idle_gauges: settings.idle_gauges.unwrap_or(idle_gauges),
             own_prefix: Some(own_prefix).filter(|prefix| !prefix.is_empty()),
+            input_counter: settings.input_counter.map(|PathText(text)| text),
             max_series: settings.max_series.map_or(1_000_000, |Count(count)| count),
             max_timer_values: settings
                 .max_timer_values
                 .map_or(4_000_000, |Count(count)| count),
+            timer_error: settings
+                .timer_error
+                .map_or(0.005, |RelativeError(ratio)| ratio),
             max_set_values: settings.max_set_values.map_or(4_096, |Count(count)| count),
+            set_error: settings
+                .set_error
+                .map_or(0.0163, |RelativeError(ratio)| ratio),
             state_file: settings.state_file.map(|FilePath(path)| path.into()),
             pid_file: settings.pid_file.map(|FilePath(path)| path.into()),
             daemonize: settings.daemonize.unwrap_or(false),
             log: settings.log.map(|FilePath(path)| path.into()),
+            syslog: settings.syslog,
             log_level: log_level.max(level_of(settings.verbose)),
             verbose: settings.verbose,
         };
@@ -89,6 +113,12 @@ impl Config {
 /// A flush waits half an interval for a shard, which answers between two batches.
 fn default_max_wait(flush_interval: Duration) -> Duration {
     DEFAULT_MAX_WAIT.min(flush_interval / 4)
+}
+
+/// A command that is slower than the flushes would fall behind for ever; with short intervals one
+/// that is slow to start gets the time for it.
+fn default_command_timeout(flush_interval: Duration) -> Duration {
+    flush_interval.max(Duration::from_secs(10))
 }
 
 /// How silent series are reported by default: other types, gauges.

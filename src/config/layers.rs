@@ -30,23 +30,38 @@ impl Settings {
             max_datagram
             sink
             queue_bytes
+            command_timeout
             flush
             align
             naming
             prefix
+            counter_prefix
+            timer_prefix
+            gauge_prefix
+            set_prefix
+            kv_prefix
+            suffix
+            counter_counts
             percent
             weighted_timers
             tags
             idle
+            idle_counters
+            idle_timers
+            idle_sets
             idle_gauges
             own_prefix
+            input_counter
             max_series
             max_timer_values
+            timer_error
             max_set_values
+            set_error
             state_file
             pid_file
             daemonize
             log
+            syslog
             log_level
         }
     }

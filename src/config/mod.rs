@@ -1,6 +1,7 @@
 //! The settings of the daemon, checked: what is in a [`Config`] can be relied on.
 
 mod defaults;
+pub mod facility;
 pub mod file;
 pub mod gstatsd;
 mod layers;
@@ -23,6 +24,7 @@ use crate::naming::Dialect;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
 use crate::transport::BindAddress;
+use facility::Facility;
 use prefix::HostLabel;
 pub use settings::Settings;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub sinks: Vec<SinkAddress>,
     /// How much each sink may keep while its server is away; at least 1.
     pub queue_bytes: usize,
+    /// How long a command may take for the points of a flush; above 0.
+    pub command_timeout: Duration,
 
     /// The flush interval: 1 ms to 1 day, and at least 1 s with a Graphite sink.
     pub flush_interval: Duration,
@@ -60,25 +64,49 @@ pub struct Config {
     /// What goes before the name of every series: safe in a Graphite path, no dot at its ends.
     /// Empty: nothing.
     pub prefix: String,
+    /// What goes before names of counters instead of the naming's own text, its dot included.
+    pub counter_prefix: Option<String>,
+    /// The same for timers.
+    pub timer_prefix: Option<String>,
+    /// The same for gauges.
+    pub gauge_prefix: Option<String>,
+    /// The same for sets.
+    pub set_prefix: Option<String>,
+    /// The same for key-values.
+    pub kv_prefix: Option<String>,
+    /// What goes behind the statistic of every path, made like `prefix`. Empty: nothing.
+    pub suffix: String,
+    /// Whether a counter's sum is sent beside its rate.
+    pub counter_counts: bool,
     /// Percentiles in the order given: finite, not 0, -100 to 100, none twice.
     pub percents: Vec<f64>,
     /// Whether a timer's sample rate counts in all its statistics.
     pub weighted_timers: bool,
     /// Whether tags are kept.
     pub tags: bool,
-    /// What becomes of silent counters, timers and sets.
-    pub idle: Idle,
+    /// What becomes of silent counters.
+    pub idle_counters: Idle,
+    /// What becomes of silent timers.
+    pub idle_timers: Idle,
+    /// What becomes of silent sets.
+    pub idle_sets: Idle,
     /// What becomes of silent gauges.
     pub idle_gauges: Idle,
     /// Where the daemon's own metrics go, made like `prefix`; None: they are not sent.
     pub own_prefix: Option<String>,
+    /// The name of a counter of all samples received; not empty.
+    pub input_counter: Option<String>,
 
     /// Most series in a shard, all types together; at least 1.
     pub max_series: usize,
     /// Most timer values in a shard and interval; at least 1.
     pub max_timer_values: usize,
+    /// The relative error of percentiles beyond that; 0.0001 to 0.5.
+    pub timer_error: f64,
     /// Most members that a set keeps exactly; at least 1.
     pub max_set_values: usize,
+    /// The relative standard error of a set's count beyond that; 0.0021 to 0.26.
+    pub set_error: f64,
 
     /// Where gauges' levels outlive a restart.
     pub state_file: Option<PathBuf>,
@@ -88,6 +116,8 @@ pub struct Config {
     pub daemonize: bool,
     /// Where the log goes; None: the standard error.
     pub log: Option<PathBuf>,
+    /// As which facility the log goes to syslog; not beside `log`.
+    pub syslog: Option<Facility>,
     /// From which level on messages are logged, `verbose` included.
     pub log_level: LevelFilter,
     /// How often -v was given: from 1 on a sample of the refused lines is logged.

@@ -1,4 +1,4 @@
-//! Prefixes of names: safe in a Graphite path, with the host name in them on demand.
+//! Text that settings add to names: safe in a path, with the host name in it on demand.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,15 +19,7 @@ impl Prefix {
     /// A message if it is then too long.
     pub fn expand(&self, host: &HostLabel) -> Result<String, String> {
         let text = self.0.replace("{host}", &host.0);
-        let long_segment = text
-            .split('.')
-            .any(|segment| segment.len() > SEGMENT_BYTES_MAX);
-        if long_segment || text.len() > PREFIX_BYTES_MAX {
-            return Err(format!(
-                "the prefix `{text}` is too long: at most {PREFIX_BYTES_MAX} bytes, \
-                 and {SEGMENT_BYTES_MAX} between two dots"
-            ));
-        }
+        check_length(&text)?;
         Ok(text)
     }
 }
@@ -43,12 +35,12 @@ impl FromStr for Prefix {
             .find(|c| !c.is_ascii() || !is_path_byte(*c as u8))
         {
             return Err(format!(
-                "the prefix `{text}` holds {bad:?}: letters, digits, `_`, `-`, `.` and `{{host}}` \
+                "the path `{text}` holds {bad:?}: letters, digits, `_`, `-`, `.` and `{{host}}` \
                  are safe in a Graphite path"
             ));
         }
         if bare.contains("..") {
-            return Err(format!("the prefix `{text}` holds two dots in a row"));
+            return Err(format!("the path `{text}` holds two dots in a row"));
         }
         let prefix = Self(trimmed.to_owned());
         prefix.expand(&HostLabel("host".to_owned()))?;
@@ -57,6 +49,40 @@ impl FromStr for Prefix {
 }
 
 impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A part of a path as it stands, dots at its ends included; may be empty. As with names under
+/// naming statsite, no white space, no `|`, nothing but printable ASCII.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PathText(pub(super) String);
+
+impl PathText {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PathText {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(bad) = text.chars().find(|c| !c.is_ascii_graphic() || *c == '|') {
+            return Err(format!(
+                "the path `{text}` holds {bad:?}: only printable ASCII without spaces and `|` is \
+                 safe for what reads the points"
+            ));
+        }
+        check_length(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for PathText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -85,6 +111,17 @@ impl HostLabel {
             label
         })
     }
+}
+
+fn check_length(text: &str) -> Result<(), String> {
+    let mut segments = text.split('.');
+    if segments.any(|segment| segment.len() > SEGMENT_BYTES_MAX) || text.len() > PREFIX_BYTES_MAX {
+        return Err(format!(
+            "the path `{text}` is too long: at most {PREFIX_BYTES_MAX} bytes, and \
+             {SEGMENT_BYTES_MAX} between two dots"
+        ));
+    }
+    Ok(())
 }
 
 fn is_path_byte(byte: u8) -> bool {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::prefix::Prefix;
-use super::values::{Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, Size, Time};
+use super::prefix::{PathText, Prefix};
+use super::values::{
+    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size, Time,
+};
 use super::{Config, Settings};
 
 impl Config {
@@ -17,6 +19,11 @@ impl Config {
 /// The settings that give this configuration.
 impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
+        let text = |text: &Option<String>| text.clone().map(PathText);
+        // One key where three would say the same.
+        let same_idle =
+            config.idle_counters == config.idle_timers && config.idle_counters == config.idle_sets;
+        let unless_same = |idle| Some(idle).filter(|_| !same_idle);
         let path = |path: &PathBuf| FilePath(path.to_string_lossy().into_owned());
         Self {
             bind: Some(config.bind.clone()),
@@ -28,23 +35,38 @@ impl From<&Config> for Settings {
             max_datagram: Some(DatagramSize(config.max_datagram_bytes)),
             sink: Some(config.sinks.clone()),
             queue_bytes: Some(Size(config.queue_bytes)),
+            command_timeout: Some(Time(config.command_timeout)),
             flush: Some(FlushInterval(config.flush_interval)),
             align: Some(config.align),
             naming: Some(config.naming),
             prefix: Some(Prefix(config.prefix.clone())),
+            counter_prefix: text(&config.counter_prefix),
+            timer_prefix: text(&config.timer_prefix),
+            gauge_prefix: text(&config.gauge_prefix),
+            set_prefix: text(&config.set_prefix),
+            kv_prefix: text(&config.kv_prefix),
+            suffix: Some(Prefix(config.suffix.clone())),
+            counter_counts: Some(config.counter_counts),
             percent: Some(vec![Percents(config.percents.clone())]),
             weighted_timers: Some(config.weighted_timers),
             tags: Some(config.tags),
-            idle: Some(config.idle),
+            idle: Some(config.idle_counters).filter(|_| same_idle),
+            idle_counters: unless_same(config.idle_counters),
+            idle_timers: unless_same(config.idle_timers),
+            idle_sets: unless_same(config.idle_sets),
             idle_gauges: Some(config.idle_gauges),
             own_prefix: Some(Prefix(config.own_prefix.clone().unwrap_or_default())),
+            input_counter: text(&config.input_counter),
             max_series: Some(Count(config.max_series)),
             max_timer_values: Some(Count(config.max_timer_values)),
+            timer_error: Some(RelativeError(config.timer_error)),
             max_set_values: Some(Count(config.max_set_values)),
+            set_error: Some(RelativeError(config.set_error)),
             state_file: config.state_file.as_ref().map(path),
             pid_file: config.pid_file.as_ref().map(path),
             daemonize: Some(config.daemonize),
             log: config.log.as_ref().map(path),
+            syslog: config.syslog,
             log_level: Some(LogLevel(config.log_level)),
             verbose: config.verbose,
         }

@@ -23,11 +23,15 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     check_times(config)?;
     check_receive_buffer(config)?;
     check_sinks(config)?;
+    check_log(config)?;
+    check_input_counter(config)?;
+    check_type_prefixes(config)?;
     match config.naming {
         Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
         Dialect::Gstatsd => {
             check_gstatsd_percents(&config.percents)?;
-            check_gstatsd_silence(config)
+            check_silence(config)?;
+            check_etsys_own(config)
         }
     }
 }
@@ -48,6 +52,9 @@ fn check_times(config: &Config) -> Result<(), String> {
             "flush = {flush} does not go with sink = {sink}: Graphite's time stamps are whole \
              seconds; set flush to 1s or more"
         ));
+    }
+    if config.command_timeout.is_zero() {
+        return Err("command_timeout = 0s leaves a command no time at all".to_owned());
     }
     if config.max_wait > config.flush_interval {
         return Err(format!(
@@ -117,21 +124,91 @@ fn check_gstatsd_percents(percents: &[f64]) -> Result<(), String> {
 }
 
 /// What would have no effect is refused, lest somebody counts on it.
-fn check_gstatsd_silence(config: &Config) -> Result<(), String> {
-    for (key, idle) in [("idle", config.idle), ("idle_gauges", config.idle_gauges)] {
+fn check_silence(config: &Config) -> Result<(), String> {
+    let naming = config.naming;
+    for (key, idle) in [
+        ("idle_counters", config.idle_counters),
+        ("idle_timers", config.idle_timers),
+        ("idle_sets", config.idle_sets),
+        ("idle_gauges", config.idle_gauges),
+    ] {
         if idle != Idle::Quiet {
             return Err(format!(
-                "{key} = {idle} does not go with naming = gstatsd, which says nothing of silent \
+                "{key} = {idle} does not go with naming = {naming}, which says nothing of silent \
                  series; set {key} to none"
             ));
         }
     }
     if let Some(path) = &config.state_file {
         return Err(format!(
-            "state_file = {} does not go with naming = gstatsd, whose gauges do not outlive an \
+            "state_file = {} does not go with naming = {naming}, whose gauges do not outlive an \
              interval",
             path.display()
         ));
     }
     Ok(())
+}
+
+/// What only etsy's statsd has.
+fn check_etsys_own(config: &Config) -> Result<(), String> {
+    let naming = config.naming;
+    if !config.suffix.is_empty() {
+        return Err(format!(
+            "suffix = {} does not go with naming = {naming}: only etsy and etsy-legacy have one",
+            config.suffix
+        ));
+    }
+    if !config.counter_counts {
+        return Err(format!(
+            "counter_counts = false does not go with naming = {naming}: only etsy and etsy-legacy \
+             can leave them out"
+        ));
+    }
+    Ok(())
+}
+
+/// Namings that put a series under two paths have no one text that could stand before both.
+fn check_type_prefixes(config: &Config) -> Result<(), String> {
+    match config.naming {
+        Dialect::Etsy => return Ok(()),
+        Dialect::EtsyLegacy | Dialect::Gstatsd => {}
+    }
+    let prefixes = [
+        ("counter_prefix", &config.counter_prefix),
+        ("timer_prefix", &config.timer_prefix),
+        ("gauge_prefix", &config.gauge_prefix),
+        ("set_prefix", &config.set_prefix),
+        ("kv_prefix", &config.kv_prefix),
+    ];
+    for (key, prefix) in prefixes {
+        if let Some(prefix) = prefix {
+            return Err(format!(
+                "{key} = {prefix:?} does not go with naming = {}, whose paths begin in more than \
+                 one way; naming = etsy has one for each type",
+                config.naming
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_input_counter(config: &Config) -> Result<(), String> {
+    match config.input_counter.as_deref() {
+        Some("") => Err(
+            "input_counter is empty: a counter has a name; leave it out to have \
+                         none"
+                .to_owned(),
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn check_log(config: &Config) -> Result<(), String> {
+    match (&config.log, config.syslog) {
+        (Some(path), Some(facility)) => Err(format!(
+            "log = {} does not go with syslog = {facility}: the log goes to one of them",
+            path.display()
+        )),
+        (_, None) | (None, Some(_)) => Ok(()),
+    }
 }

@@ -7,10 +7,12 @@
 use clap::ArgAction::{Append, Count as Counted, Set};
 use serde::{Deserialize, Serialize};
 
-use super::prefix::Prefix;
+use super::facility::Facility;
+use super::prefix::{PathText, Prefix};
 use super::text;
 use super::values::{
-    DatagramSize, FilePath, FlushInterval, LogLevel, Percents, ShardCount, Size, TableCount, Time,
+    DatagramSize, FilePath, FlushInterval, LogLevel, Percents, SetError, ShardCount, Size,
+    TableCount, Time, TimerError,
 };
 use crate::kernel::EngineChoice;
 use crate::naming::Dialect;
@@ -109,6 +111,16 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub queue_bytes: Option<Size>,
 
+    /// How long a command: sink may take for the points of a flush
+    /// [default: the flush interval, but at least 10s]
+    ///
+    /// A command that is not done by then is ended, and its points are retried as after any
+    /// failure.
+    #[arg(long, value_name = "TIME", help_heading = SINKS)]
+    #[arg(value_parser = text::parse::<Time>)]
+    #[serde(with = "text::one")]
+    pub command_timeout: Option<Time>,
+
     /// Flush interval: seconds, also 0.5, 500ms or 1m [default: 10s]
     ///
     /// From 1ms to 1d. A Graphite server needs 1s or more, and its storage schema should have the
@@ -145,6 +157,69 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub prefix: Option<Prefix>,
 
+    /// Put this before the names of counters, in place of what the naming has there
+    /// [default: that of the naming]
+    ///
+    /// Raw text, its last dot included: counts. or stats.counters. It may be empty. Not with naming
+    /// gstatsd or etsy-legacy, which have more than one such text.
+    #[arg(long, value_name = "TEXT", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<PathText>)]
+    #[serde(with = "text::one")]
+    pub counter_prefix: Option<PathText>,
+
+    /// Put this before the names of timers, in place of what the naming has there
+    /// [default: that of the naming]
+    ///
+    /// As --counter-prefix.
+    #[arg(long, value_name = "TEXT", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<PathText>)]
+    #[serde(with = "text::one")]
+    pub timer_prefix: Option<PathText>,
+
+    /// Put this before the names of gauges, in place of what the naming has there
+    /// [default: that of the naming]
+    ///
+    /// As --counter-prefix.
+    #[arg(long, value_name = "TEXT", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<PathText>)]
+    #[serde(with = "text::one")]
+    pub gauge_prefix: Option<PathText>,
+
+    /// Put this before the names of sets, in place of what the naming has there
+    /// [default: that of the naming]
+    ///
+    /// As --counter-prefix.
+    #[arg(long, value_name = "TEXT", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<PathText>)]
+    #[serde(with = "text::one")]
+    pub set_prefix: Option<PathText>,
+
+    /// Put this before the names of key-values, in place of what the naming has there
+    /// [default: that of the naming]
+    ///
+    /// As --counter-prefix.
+    #[arg(long, value_name = "TEXT", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<PathText>)]
+    #[serde(with = "text::one")]
+    pub kv_prefix: Option<PathText>,
+
+    /// Put this behind the statistic of every path, after a dot; {host} as in a prefix
+    /// [default: none]
+    ///
+    /// With suffix web the counter hits is stats.counters.hits.count.web. Tags stay last. Only with
+    /// naming etsy or etsy-legacy.
+    #[arg(long, value_name = "SUFFIX", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Prefix>)]
+    #[serde(with = "text::one")]
+    pub suffix: Option<Prefix>,
+
+    /// Send a counter's sum beside its rate [default: true]
+    ///
+    /// false sends the rate alone. Only with naming etsy or etsy-legacy.
+    #[arg(long, help_heading = AGGREGATION, action = Set)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
+    pub counter_counts: Option<bool>,
+
     /// Percentile of timers to report, -100 to 100; a comma list, or repeated [default: 90]
     ///
     /// 99.9 gives upper_99_9, mean_99_9 and so on. A negative one looks from the top and is not
@@ -179,6 +254,30 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub idle: Option<Idle>,
 
+    /// How long a silent counter is still reported, as 0 [default: as idle]
+    ///
+    /// Where counters need another time than the other types; values as with --idle.
+    #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Idle>)]
+    #[serde(with = "text::one")]
+    pub idle_counters: Option<Idle>,
+
+    /// How long a silent timer is still reported, as 0 [default: as idle]
+    ///
+    /// Where timers need another time than the other types; values as with --idle.
+    #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Idle>)]
+    #[serde(with = "text::one")]
+    pub idle_timers: Option<Idle>,
+
+    /// How long a silent set is still reported, as 0 [default: as idle]
+    ///
+    /// Where sets need another time than the other types; values as with --idle.
+    #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Idle>)]
+    #[serde(with = "text::one")]
+    pub idle_sets: Option<Idle>,
+
     /// How long a silent gauge is still reported with its last level
     /// [default: 0; none with naming gstatsd]
     ///
@@ -197,6 +296,14 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub own_prefix: Option<Prefix>,
 
+    /// Count all samples received in a counter of this name [default: none]
+    ///
+    /// It is sent like a client's counter, with every flush.
+    #[arg(long, value_name = "NAME", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<PathText>)]
+    #[serde(with = "text::one")]
+    pub input_counter: Option<PathText>,
+
     /// Most series that a shard holds, all types together [default: 1000000]
     ///
     /// When it is reached the longest silent ones make room; a new one is refused, and counted,
@@ -208,20 +315,39 @@ pub struct Settings {
 
     /// Most timer values that a shard keeps in an interval [default: 4000000]
     ///
-    /// Beyond it percentiles come from a sketch with an error of 0.5 % at most; counts, sums and extremes
-    /// stay exact. More costs memory.
+    /// Beyond it percentiles come from a sketch with an error of --timer-error at most; counts, sums
+    /// and extremes stay exact. More costs memory.
     #[arg(long, value_name = "COUNT", help_heading = LIMITS)]
     #[arg(value_parser = text::parse::<TableCount>)]
     #[serde(with = "text::number")]
     pub max_timer_values: Option<TableCount>,
 
+    /// How far a percentile may be from the true one, relative to it, where a timer has too many
+    /// values to keep [default: 0.005]
+    ///
+    /// From 0.0001 to 0.5. A smaller error takes more memory for such timers.
+    #[arg(long, value_name = "RATIO", help_heading = LIMITS)]
+    #[arg(value_parser = text::parse::<TimerError>)]
+    #[serde(with = "text::ratio")]
+    pub timer_error: Option<TimerError>,
+
     /// Most members that one set keeps exactly [default: 4096]
     ///
-    /// Beyond it the number of members is an estimate (HyperLogLog) of bounded size.
+    /// Beyond it the number of members is an estimate (HyperLogLog) with an error of about
+    /// --set-error.
     #[arg(long, value_name = "COUNT", help_heading = LIMITS)]
     #[arg(value_parser = text::parse::<TableCount>)]
     #[serde(with = "text::number")]
     pub max_set_values: Option<TableCount>,
+
+    /// Standard error of the number of members where a set has too many to keep, relative to it
+    /// [default: 0.0163]
+    ///
+    /// From 0.0021 to 0.26. Half the error takes four times the memory for such sets.
+    #[arg(long, value_name = "RATIO", help_heading = LIMITS)]
+    #[arg(value_parser = text::parse::<SetError>)]
+    #[serde(with = "text::ratio")]
+    pub set_error: Option<SetError>,
 
     /// Keep the gauges' levels in this file over a restart [default: none]
     ///
@@ -256,6 +382,14 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]
     pub log: Option<FilePath>,
+
+    /// Log to syslog, as this facility: user, daemon, local0 to local7 and the like [default: none]
+    ///
+    /// And to the standard error, if that is a terminal or there is no syslog.
+    #[arg(long, value_name = "FACILITY", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<Facility>)]
+    #[serde(with = "text::one")]
+    pub syslog: Option<Facility>,
 
     /// Log from this level on: off, error, warn, info, debug or trace [default: info]
     ///

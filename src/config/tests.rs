@@ -31,23 +31,37 @@ fn an_empty_file_gives_the_defaults() {
         max_datagram_bytes: 65_507,
         sinks: Vec::new(),
         queue_bytes: 256 * 1024 * 1024,
+        command_timeout: Duration::from_secs(10),
         flush_interval: Duration::from_secs(10),
         align: true,
         naming: Dialect::Etsy,
         prefix: String::new(),
+        counter_prefix: None,
+        timer_prefix: None,
+        gauge_prefix: None,
+        set_prefix: None,
+        kv_prefix: None,
+        suffix: String::new(),
+        counter_counts: true,
         percents: vec![90.0],
         weighted_timers: false,
         tags: true,
-        idle: Idle::After(Duration::from_secs(300)),
+        idle_counters: Idle::After(Duration::from_secs(300)),
+        idle_timers: Idle::After(Duration::from_secs(300)),
+        idle_sets: Idle::After(Duration::from_secs(300)),
         idle_gauges: Idle::Never,
         own_prefix: Some("ringstat.web7".to_owned()),
+        input_counter: None,
         max_series: 1_000_000,
         max_timer_values: 4_000_000,
+        timer_error: 0.005,
         max_set_values: 4_096,
+        set_error: 0.0163,
         state_file: None,
         pid_file: None,
         daemonize: false,
         log: None,
+        syslog: None,
         log_level: LevelFilter::Info,
         verbose: 0,
     };
@@ -69,7 +83,9 @@ fn some_defaults_follow_the_naming() {
         naming: Dialect::Gstatsd,
         align: false,
         tags: false,
-        idle: Idle::Quiet,
+        idle_counters: Idle::Quiet,
+        idle_timers: Idle::Quiet,
+        idle_sets: Idle::Quiet,
         idle_gauges: Idle::Quiet,
         own_prefix: None,
         ..etsy
@@ -158,4 +174,31 @@ fn a_batch_gathers_for_a_quarter_of_the_interval_by_default() {
         let config = config(&format!("flush = '{flush}'")).expect(flush);
         assert_eq!(Time(config.max_wait).to_string(), max_wait, "for {flush}");
     }
+}
+
+#[test]
+fn a_command_has_the_flush_interval_but_at_least_ten_seconds() {
+    for (text, timeout) in [
+        ("flush = 1", "10s"),
+        ("flush = 60", "1m"),
+        ("flush = 60\ncommand_timeout = 5", "5s"),
+    ] {
+        let config = config(text).expect(text);
+        assert_eq!(
+            Time(config.command_timeout).to_string(),
+            timeout,
+            "for {text}"
+        );
+    }
+}
+
+#[test]
+fn each_type_is_silent_as_long_as_all_unless_it_has_its_own_time() {
+    let config = config("idle = 60\nidle_timers = 'none'\nidle_sets = 0").unwrap();
+    assert_eq!(config.idle_counters, Idle::After(Duration::from_secs(60)));
+    assert_eq!(config.idle_timers, Idle::Quiet);
+    assert_eq!(config.idle_sets, Idle::Never);
+    let printed = config.to_toml();
+    assert!(printed.contains("idle_counters = \"60s\"\n"), "{printed}");
+    assert!(!printed.contains("\nidle = "), "{printed}");
 }

@@ -77,6 +77,25 @@ pub(super) mod percents {
     }
 }
 
+/// As [`one`], and written as a number that need not be whole.
+pub(super) mod ratio {
+    use serde::Serializer;
+
+    use crate::config::values::RelativeError;
+
+    pub(crate) use super::one::deserialize;
+
+    pub(crate) fn serialize<S: Serializer, const MIN_PPM: u32, const MAX_PPM: u32>(
+        ratio: &Option<RelativeError<MIN_PPM, MAX_PPM>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match ratio {
+            Some(RelativeError(ratio)) => serializer.serialize_f64(*ratio),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
 /// A repeatable setting: an array, or a single value.
 pub(super) mod many {
     use std::fmt::Display;

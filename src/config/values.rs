@@ -207,6 +207,30 @@ fn percent(text: &str) -> Result<f64, String> {
     }
 }
 
+/// An error relative to the true value, within bounds in millionths.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RelativeError<const MIN_PPM: u32, const MAX_PPM: u32>(pub f64);
+
+/// The error of a timer's sketch: from 0.01 %, below which a sketch takes what the values would.
+pub type TimerError = RelativeError<100, 500_000>;
+
+/// The error of a set's estimate: those of HyperLogLogs of 2^18 and of 2^4 registers.
+pub type SetError = RelativeError<2_100, 260_000>;
+
+impl<const MIN_PPM: u32, const MAX_PPM: u32> FromStr for RelativeError<MIN_PPM, MAX_PPM> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let [min, max] = [MIN_PPM, MAX_PPM].map(|ppm| f64::from(ppm) / 1e6);
+        match text.parse() {
+            Ok(ratio) if (min..=max).contains(&ratio) => Ok(Self(ratio)),
+            _ => Err(format!(
+                "`{text}` is not a relative error from {min} to {max}"
+            )),
+        }
+    }
+}
+
 /// The path of a file; not empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePath(pub String);

@@ -15,7 +15,7 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
         naming: Naming::new(config.naming, &config.percents, &config.prefix),
         idle_rules: config.naming.idle_rules(
             config.flush_interval,
-            config.idle,
+            config.idle_counters,
             config.idle_gauges,
         ),
         limits: limits(config),

@@ -48,7 +48,7 @@ fn the_name_gstatsd_brings_its_defaults() {
     assert_eq!(gstatsd.percents, [90.0]);
     assert!(!gstatsd.align);
     assert_eq!(
-        (gstatsd.idle, gstatsd.idle_gauges),
+        (gstatsd.idle_counters, gstatsd.idle_gauges),
         (Idle::Quiet, Idle::Quiet)
     );
     assert_eq!(gstatsd.own_prefix, None);

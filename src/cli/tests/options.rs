@@ -65,7 +65,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 28] = [
+const TWO_VALUES: [(&str, &str, &str); 43] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -75,23 +75,38 @@ const TWO_VALUES: [(&str, &str, &str); 28] = [
     ("max-datagram", "9000", "8KiB"),
     ("sink", "graphite://a:1", "console:"),
     ("queue-bytes", "1GiB", "1000"),
+    ("command-timeout", "5", "500ms"),
     ("flush", "60", "1.5"),
     ("align", "false", "true"),
     ("naming", "gstatsd", "etsy-legacy"),
     ("prefix", "a", "b.c"),
+    ("counter-prefix", "a.", ""),
+    ("timer-prefix", "a.", ""),
+    ("gauge-prefix", "a.", ""),
+    ("set-prefix", "a.", ""),
+    ("kv-prefix", "a.", ""),
+    ("suffix", "a", "b.c"),
+    ("counter-counts", "false", "true"),
     ("percent", "50", "-10"),
     ("weighted-timers", "true", "false"),
     ("tags", "false", "true"),
     ("idle", "none", "1h"),
+    ("idle-counters", "none", "1h"),
+    ("idle-timers", "none", "1h"),
+    ("idle-sets", "none", "1h"),
     ("idle-gauges", "7m", "none"),
     ("own-prefix", "", "own"),
+    ("input-counter", "a", "b"),
     ("max-series", "10", "11"),
     ("max-timer-values", "10", "11"),
+    ("timer-error", "0.01", "0.5"),
     ("max-set-values", "10", "11"),
+    ("set-error", "0.02", "0.01"),
     ("state-file", "a", "b"),
     ("pid-file", "a", "b"),
     ("daemonize", "true", "false"),
     ("log", "a", "b"),
+    ("syslog", "user", "LOCAL7"),
     ("log-level", "warn", "error"),
     ("verbose", "1", "2"),
 ];
@@ -144,7 +159,13 @@ fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
 
 #[test]
 fn the_defaults_that_the_help_names_are_the_defaults() {
-    let words = ["one per allowed CPU, at most 4", "none"];
+    let words = [
+        "one per allowed CPU, at most 4",
+        "none",
+        "the flush interval, but at least 10s",
+        "that of the naming",
+        "as idle",
+    ];
     for option in options() {
         let help = option
             .get_help()
@@ -163,7 +184,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
                 ("naming", _) => continue,
                 ("sink", "console:") if plain.sinks.is_empty() => continue,
                 ("verbose", "0") => "-f10".to_owned(),
-                ("own-prefix" | "prefix", "none") => format!("--{name}="),
+                ("own-prefix" | "prefix" | "suffix", "none") => format!("--{name}="),
                 ("idle" | "idle-gauges", "none") => format!("--{name}=none"),
                 _ if words.contains(&default) => continue,
                 _ => as_option(name, default),

@@ -5,7 +5,7 @@ use proptest::option::of;
 use proptest::prelude::*;
 
 use super::machine;
-use crate::config::prefix::Prefix;
+use crate::config::prefix::{PathText, Prefix};
 use crate::config::values::*;
 use crate::config::*;
 
@@ -24,6 +24,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         r"[A-Za-z0-9_-]{1,9}(\.[a-z]{1,9}){0,3}",
         Just("x.{host}".into())
     ];
+    let text = of("[!-{}~]{0,12}".prop_map(PathText));
     const COUNT: usize = u32::MAX as usize;
     let path = "[^\0]{1,20}";
     let receiving = (
@@ -47,6 +48,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
             0..4,
         )),
         number(usize::MAX),
+        of(any::<u32>()),
         of(1_000_000..=86_400_000_000_000_u64),
         flag.clone(),
     );
@@ -61,53 +63,93 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         flag.clone(),
         flag.clone(),
         of(idle.clone()),
-        of(idle),
+        of(idle.clone()),
+        of(prefix.clone().prop_map(Prefix)),
+    );
+    let prefixes = (
+        text.clone(),
+        text.clone(),
+        text.clone(),
+        text.clone(),
+        text.clone(),
         of(prefix.prop_map(Prefix)),
     );
-    let limits = (number(COUNT), number(COUNT), number(COUNT));
+    let per_type = (
+        flag.clone(),
+        of(idle.clone()),
+        of(idle.clone()),
+        of(idle.clone()),
+        text,
+    );
+    let limits = (
+        number(COUNT),
+        number(COUNT),
+        of(0.0001..=0.5_f64),
+        number(COUNT),
+        of(0.0021..=0.26_f64),
+    );
     let process = (
         of(path),
         of(path),
         flag,
         of(path),
+        of((0..8).prop_map(|number| format!("local{number}").parse().unwrap())),
         of(0..6_usize),
         any::<u8>(),
     );
-    (receiving, sending, adding, limits, process).prop_map(
-        |(receiving, sending, adding, limits, process)| Settings {
-            bind: receiving.0,
-            shards: receiving.1.map(Count),
-            pin: receiving.2,
-            engine: receiving.3,
-            max_wait: receiving.4.map(|ns| Time(Duration::from_nanos(ns.into()))),
-            receive_buffer: receiving.5.map(Size),
-            max_datagram: receiving.6.map(DatagramSize),
-            sink: sending.0,
-            queue_bytes: sending.1.map(Size),
-            flush: sending.2.map(|ns| FlushInterval(Duration::from_nanos(ns))),
-            align: sending.3,
-            naming: adding.0,
-            prefix: adding.1,
-            percent: adding.2,
-            weighted_timers: adding.3,
-            tags: adding.4,
-            idle: adding.5,
-            idle_gauges: adding.6,
-            own_prefix: adding.7,
-            max_series: limits.0.map(Count),
-            max_timer_values: limits.1.map(Count),
-            max_set_values: limits.2.map(Count),
-            state_file: process.0.map(FilePath),
-            pid_file: process.1.map(FilePath),
-            daemonize: process.2,
-            log: process.3.map(FilePath),
-            log_level: process
-                .4
-                .and_then(|level| LevelFilter::iter().nth(level))
-                .map(LogLevel),
-            verbose: process.5,
-        },
+    (
+        receiving, sending, adding, prefixes, per_type, limits, process,
     )
+        .prop_map(
+            |(receiving, sending, adding, prefixes, per_type, limits, process)| Settings {
+                bind: receiving.0,
+                shards: receiving.1.map(Count),
+                pin: receiving.2,
+                engine: receiving.3,
+                max_wait: receiving.4.map(|ns| Time(Duration::from_nanos(ns.into()))),
+                receive_buffer: receiving.5.map(Size),
+                max_datagram: receiving.6.map(DatagramSize),
+                sink: sending.0,
+                queue_bytes: sending.1.map(Size),
+                command_timeout: sending.2.map(|ns| Time(Duration::from_nanos(ns.into()))),
+                flush: sending.3.map(|ns| FlushInterval(Duration::from_nanos(ns))),
+                align: sending.4,
+                naming: adding.0,
+                prefix: adding.1,
+                counter_prefix: prefixes.0,
+                timer_prefix: prefixes.1,
+                gauge_prefix: prefixes.2,
+                set_prefix: prefixes.3,
+                kv_prefix: prefixes.4,
+                suffix: prefixes.5,
+                counter_counts: per_type.0,
+                percent: adding.2,
+                weighted_timers: adding.3,
+                tags: adding.4,
+                idle: adding.5,
+                idle_counters: per_type.1,
+                idle_timers: per_type.2,
+                idle_sets: per_type.3,
+                idle_gauges: adding.6,
+                own_prefix: adding.7,
+                input_counter: per_type.4,
+                max_series: limits.0.map(Count),
+                max_timer_values: limits.1.map(Count),
+                timer_error: limits.2.map(RelativeError),
+                max_set_values: limits.3.map(Count),
+                set_error: limits.4.map(RelativeError),
+                state_file: process.0.map(FilePath),
+                pid_file: process.1.map(FilePath),
+                daemonize: process.2,
+                log: process.3.map(FilePath),
+                syslog: process.4,
+                log_level: process
+                    .5
+                    .and_then(|level| LevelFilter::iter().nth(level))
+                    .map(LogLevel),
+                verbose: process.6,
+            },
+        )
 }
 
 proptest! {

@@ -121,17 +121,38 @@ fn wrong_values_are_refused_where_they_stand() {
             "invalid type: map, expected an array",
         ),
         (
-            "prefix = 'a b'",
-            "the prefix `a b` holds ' ': letters, digits",
+            "timer_error = 0.00009",
+            "`0.00009` is not a relative error from 0.0001 to 0.5",
         ),
-        ("prefix = 'ä'", "the prefix `ä` holds 'ä': letters, digits"),
+        (
+            "timer_error = nan",
+            "`NaN` is not a relative error from 0.0001 to 0.5",
+        ),
+        (
+            "set_error = 1",
+            "`1` is not a relative error from 0.0021 to 0.26",
+        ),
+        ("counter_prefix = 'a b'", "the path `a b` holds ' ': only"),
+        ("input_counter = 'a|b'", "the path `a|b` holds '|': only"),
+        ("kv_prefix = 'ä'", "the path `ä` holds 'ä': only"),
+        ("suffix = 'a b'", "the path `a b` holds ' ': letters"),
+        ("command_timeout = 'long'", NO_TIME),
+        (
+            "syslog = 'local8'",
+            "`local8` is no facility of syslog: kern, user, mail, daemon",
+        ),
+        (
+            "prefix = 'a b'",
+            "the path `a b` holds ' ': letters, digits",
+        ),
+        ("prefix = 'ä'", "the path `ä` holds 'ä': letters, digits"),
         (
             "prefix = '{hosts}'",
-            "the prefix `{hosts}` holds '{': letters, digits",
+            "the path `{hosts}` holds '{': letters, digits",
         ),
         (
             "own_prefix = 'a..b'",
-            "the prefix `a..b` holds two dots in a row",
+            "the path `a..b` holds two dots in a row",
         ),
         (
             "log_level = 'loud'",
@@ -218,8 +239,8 @@ fn settings_that_do_not_go_together_are_refused() {
     );
     refused(
         "naming = 'gstatsd'\nidle = 300",
-        "idle = 300s does not go with naming = gstatsd, which says nothing of silent series; set \
-         idle to none",
+        "idle_counters = 300s does not go with naming = gstatsd, which says nothing of silent \
+         series; set idle_counters to none",
     );
     refused(
         "naming = 'gstatsd'\nidle_gauges = 0",
@@ -230,6 +251,32 @@ fn settings_that_do_not_go_together_are_refused() {
         "naming = 'gstatsd'\nstate_file = 'gauges'",
         "state_file = gauges does not go with naming = gstatsd, whose gauges do not outlive an \
          interval",
+    );
+    refused(
+        "command_timeout = 0",
+        "command_timeout = 0s leaves a command no time at all",
+    );
+    refused(
+        "naming = 'gstatsd'\nsuffix = 'web'",
+        "suffix = web does not go with naming = gstatsd: only etsy and etsy-legacy have one",
+    );
+    refused(
+        "naming = 'gstatsd'\ncounter_counts = false",
+        "counter_counts = false does not go with naming = gstatsd: only etsy and etsy-legacy can \
+         leave them out",
+    );
+    refused(
+        "naming = 'etsy-legacy'\nset_prefix = ''",
+        "set_prefix = \"\" does not go with naming = etsy-legacy, whose paths begin in more than one \
+         way; naming = etsy has one for each type",
+    );
+    refused(
+        "input_counter = ''",
+        "input_counter is empty: a counter has a name; leave it out to have none",
+    );
+    refused(
+        "log = 'a.log'\nsyslog = 'daemon'",
+        "log = a.log does not go with syslog = daemon: the log goes to one of them",
     );
     refused(
         "sink = ['g:1', 'g:2', 'graphite://g:1?queue_bytes=8']",
@@ -251,6 +298,10 @@ fn settings_that_just_go_together_are_taken() {
         "flush = '1ms'",
         "flush = '1ms'\nmax_wait = '1ms'",
         "flush = '1d'",
+        "command_timeout = '1ms'",
+        "naming = 'etsy-legacy'\nsuffix = 'web'\ncounter_counts = false",
+        "counter_prefix = ''\nkv_prefix = 'a;b.'",
+        "idle = 0\nidle_sets = 'none'\nidle_timers = 5",
         "max_wait = 0",
         "receive_buffer = '1GiB'",
         "receive_buffer = 1\nmax_datagram = 1",
