@@ -18,16 +18,24 @@ use ringstat::format::{Formatted, Lines};
 use ringstat::io::{IoHandle, Settings};
 use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Interval, Limits, SetHash};
-use ringstat::naming::{Dialect, FlushTime, Naming, Point, Points};
+use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point, Points};
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::{Part, SinkHandle};
-use ringstat::snapshot::{Idle, Merger};
+use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
 use rustix::time::{ClockId, clock_gettime};
 
 #[global_allocator]
 static ALLOCATOR: allocated::Counting = allocated::Counting;
 
 const END_UNIX_S: u64 = 1_700_000_000;
+
+/// Silent series are reported for ever, where the dialect reports them at all.
+const NEVER: IdleTimes = IdleTimes {
+    counters: Idle::Never,
+    timers: Idle::Never,
+    sets: Idle::Never,
+    gauges: Idle::Never,
+};
 
 /// At most so many bytes for a counter beyond its name: directory, seats, sums, and the interval that
 /// waits to be used again.
@@ -62,10 +70,18 @@ impl Rig {
             });
         }
         let interval = Duration::from_secs(10);
-        let idle_rules = dialect.idle_rules(interval, Idle::Never, Idle::Never);
+        let idle_rules = dialect.idle_rules(interval, NEVER);
         let mut rig = Rig {
-            naming: Naming::new(dialect, &[90.0], ""),
-            merger: Merger::new(idle_rules, 1, limits, false),
+            naming: Naming::new(&NamingSettings::new(dialect)),
+            merger: Merger::new(
+                MergerSettings {
+                    idle: idle_rules,
+                    limits,
+                    weighted_timers: false,
+                    counter_samples: false,
+                },
+                1,
+            ),
             intervals: vec![(0, shard.hand_over(Interval::default(), &[]).interval)],
         };
         rig.flush(&mut Lines::default());

@@ -14,11 +14,11 @@ use ringstat::metric::{
     Interval, Limits, MetricType, NAME_BYTES_MAX, RELATIVE_ERROR, Refusal, SEGMENT_BYTES_MAX,
     SPELLING_BYTES_MAX, SetHash,
 };
-use ringstat::naming::{Dialect, FlushTime, Naming, Point, Points};
+use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point, Points};
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::Counters;
 use ringstat::sink::address::{Place, SINK_TYPES};
-use ringstat::snapshot::{Idle, Merger};
+use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
 use ringstat::telemetry::{FlushCounts, OwnLines, OwnWords, Telemetry};
 
 fn root() -> &'static Path {
@@ -145,14 +145,22 @@ fn output(naming: Dialect, datagrams: &str) -> String {
     }
     let handed_over = shard.hand_over(Interval::default(), &[]);
     assert_eq!(handed_over.counts.refusals.total(), 0);
-    let idle_rules = naming.idle_rules(interval, Idle::Quiet, Idle::Quiet);
-    let mut merger = Merger::new(idle_rules, 1, Limits::default(), false);
+    let idle_rules = naming.idle_rules(interval, IdleTimes::QUIET);
+    let mut merger = Merger::new(
+        MergerSettings {
+            idle: idle_rules,
+            limits: Limits::default(),
+            weighted_timers: false,
+            counter_samples: false,
+        },
+        1,
+    );
     let time = FlushTime {
         end_unix_s: 1_700_000_010,
         length_s: 10.0,
         interval_s: 10.0,
     };
-    let naming = Naming::new(naming, &[90.0], "");
+    let naming = Naming::new(&NamingSettings::new(naming));
     let mut lines = Lines::default();
     merger.merge(&[(0, handed_over.interval)]);
     merger.summaries(|metric_type, name, summary| {
@@ -212,7 +220,7 @@ fn every_own_metric_is_in_the_table_and_no_other() {
     telemetry.write(
         &FlushCounts::default(),
         &[Counters::default()],
-        &Naming::new(Dialect::Etsy, &[], ""),
+        &Naming::new(&NamingSettings::new(Dialect::Etsy)),
         time,
         &mut written,
     );

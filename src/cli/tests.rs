@@ -212,8 +212,8 @@ fn wrong_options_are_refused() {
             "invalid value 's3://x' for '--sink <ADDRESS>'",
         ),
         (
-            "ringstat --naming statsite",
-            "invalid value 'statsite' for '--naming <NAMING>'",
+            "ringstat --naming carbon",
+            "invalid value 'carbon' for '--naming <NAMING>'",
         ),
         (
             "ringstat --max-wait 11s",

@@ -77,7 +77,7 @@ impl Config {
             counter_counts: settings.counter_counts.unwrap_or(true),
             percents: settings
                 .percent
-                .map_or_else(|| vec![90.0], distinct_percents),
+                .map_or_else(|| naming.percents(), distinct_percents),
             weighted_timers: settings.weighted_timers.unwrap_or(false),
             tags: settings.tags.unwrap_or(naming.keeps_tags()),
             idle_counters: settings.idle_counters.unwrap_or(idle),
@@ -125,7 +125,9 @@ fn default_command_timeout(flush_interval: Duration) -> Duration {
 fn default_idle(naming: Dialect) -> (Idle, Idle) {
     match naming {
         Dialect::Etsy | Dialect::EtsyLegacy => (Idle::After(Duration::from_secs(300)), Idle::Never),
-        Dialect::Gstatsd => (Idle::Quiet, Idle::Quiet),
+        Dialect::Gstatsd | Dialect::Statsite | Dialect::PythonStatsite => {
+            (Idle::Quiet, Idle::Quiet)
+        }
     }
 }
 

@@ -28,8 +28,14 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     check_type_prefixes(config)?;
     match config.naming {
         Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
-        Dialect::Gstatsd => {
-            check_gstatsd_percents(&config.percents)?;
+        Dialect::Gstatsd | Dialect::PythonStatsite => {
+            check_percents_from_the_top(config)?;
+            check_cut_percents(config)?;
+            check_silence(config)?;
+            check_etsys_own(config)
+        }
+        Dialect::Statsite => {
+            check_percents_from_the_top(config)?;
             check_silence(config)?;
             check_etsys_own(config)
         }
@@ -102,21 +108,28 @@ fn check_sinks(config: &Config) -> Result<(), String> {
     Ok(())
 }
 
-/// gstatsd cuts a percentile to an integer for its path and has none from the top.
-fn check_gstatsd_percents(percents: &[f64]) -> Result<(), String> {
+/// Only etsy has percentiles from the top.
+fn check_percents_from_the_top(config: &Config) -> Result<(), String> {
+    match config.percents.iter().find(|&&percent| percent < 0.0) {
+        Some(percent) => Err(format!(
+            "percent = {percent} does not go with naming = {}, which has no percentiles from the \
+             top",
+            config.naming
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Where a percentile is cut to an integer for its path, two may become one.
+fn check_cut_percents(config: &Config) -> Result<(), String> {
+    let percents = &config.percents;
     for (index, percent) in percents.iter().enumerate() {
-        if *percent < 0.0 {
-            return Err(format!(
-                "percent = {percent} does not go with naming = gstatsd, which has no percentiles \
-                 from the top"
-            ));
-        }
         let same = |earlier: &&f64| earlier.trunc() == percent.trunc();
         if let Some(earlier) = percents[..index].iter().find(same) {
             return Err(format!(
-                "percent = {earlier} and percent = {percent} are both upper_{} with naming = \
-                 gstatsd",
-                percent.trunc()
+                "percent = {earlier} and percent = {percent} are both upper_{} with naming = {}",
+                percent.trunc(),
+                config.naming
             ));
         }
     }
@@ -170,7 +183,7 @@ fn check_etsys_own(config: &Config) -> Result<(), String> {
 /// Namings that put a series under two paths have no one text that could stand before both.
 fn check_type_prefixes(config: &Config) -> Result<(), String> {
     match config.naming {
-        Dialect::Etsy => return Ok(()),
+        Dialect::Etsy | Dialect::Statsite | Dialect::PythonStatsite => return Ok(()),
         Dialect::EtsyLegacy | Dialect::Gstatsd => {}
     }
     let prefixes = [

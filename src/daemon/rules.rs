@@ -3,7 +3,8 @@
 use crate::config::Config;
 use crate::flusher::{FlusherSettings, StateFile};
 use crate::metric::Limits;
-use crate::naming::Naming;
+use crate::naming::{Heads, Naming, NamingSettings};
+use crate::snapshot::IdleTimes;
 use crate::telemetry::{OwnLines, OwnWords};
 
 /// The flusher's part.
@@ -12,11 +13,15 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
         interval: config.flush_interval,
         align: config.align,
         max_wait: config.max_wait,
-        naming: Naming::new(config.naming, &config.percents, &config.prefix),
+        naming: Naming::new(&naming_settings(config)),
         idle_rules: config.naming.idle_rules(
             config.flush_interval,
-            config.idle_counters,
-            config.idle_gauges,
+            IdleTimes {
+                counters: config.idle_counters,
+                timers: config.idle_timers,
+                sets: config.idle_sets,
+                gauges: config.idle_gauges,
+            },
         ),
         limits: limits(config),
         weighted_timers: config.weighted_timers,
@@ -28,6 +33,23 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
             suffix: String::new(),
         }),
         state_file,
+    }
+}
+
+fn naming_settings(config: &Config) -> NamingSettings {
+    NamingSettings {
+        percents: config.percents.clone(),
+        prefix: config.prefix.clone(),
+        heads: Heads {
+            counter: config.counter_prefix.clone(),
+            timer: config.timer_prefix.clone(),
+            gauge: config.gauge_prefix.clone(),
+            set: config.set_prefix.clone(),
+            key_value: config.kv_prefix.clone(),
+        },
+        suffix: config.suffix.clone(),
+        counter_counts: config.counter_counts,
+        ..NamingSettings::new(config.naming)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::metric::{Limits, Refusal, Refusals};
 use crate::naming::{FlushTime, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{Counters, SinkHandle};
-use crate::snapshot::{IdleRules, Merger};
+use crate::snapshot::{IdleRules, Merger, MergerSettings};
 use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
 use collect::Collector;
@@ -110,10 +110,13 @@ impl Flusher {
     ) -> Flusher {
         let start = Instant::now();
         let mut merger = Merger::new(
-            settings.idle_rules,
+            MergerSettings {
+                idle: settings.idle_rules,
+                limits: settings.limits,
+                weighted_timers: settings.weighted_timers,
+                counter_samples: settings.naming.needs_counter_samples(),
+            },
             shards.len(),
-            settings.limits,
-            settings.weighted_timers,
         );
         if let Some(file) = &settings.state_file {
             file.load(&mut merger);

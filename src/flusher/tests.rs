@@ -8,11 +8,11 @@ use std::thread::{self, JoinHandle};
 use super::*;
 use crate::kernel::{Datagram, Visit};
 use crate::metric::{Interval, SetHash};
-use crate::naming::Dialect;
+use crate::naming::{Dialect, NamingSettings};
 use crate::shard::{Shard, ShardSettings};
 use crate::sink::backlog::Order;
 use crate::sink::{Part, Queue, SinkAddress};
-use crate::snapshot::Idle;
+use crate::snapshot::IdleTimes;
 use crate::telemetry::OwnWords;
 
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -22,8 +22,8 @@ fn settings() -> FlusherSettings {
         interval: INTERVAL,
         align: false,
         max_wait: Duration::ZERO,
-        naming: Naming::new(Dialect::Etsy, &[90.0], ""),
-        idle_rules: Dialect::Etsy.idle_rules(INTERVAL, Idle::Quiet, Idle::Quiet),
+        naming: Naming::new(&NamingSettings::new(Dialect::Etsy)),
+        idle_rules: Dialect::Etsy.idle_rules(INTERVAL, IdleTimes::QUIET),
         limits: Limits::default(),
         weighted_timers: false,
         own: None,

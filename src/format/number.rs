@@ -28,6 +28,9 @@ const PLAIN_POWER_MIN: i32 = -6;
 /// The decimals of the fixed form.
 const FIXED_SCALE: u64 = 1_000_000;
 
+/// The first number that has more than twelve digits.
+const TWELVE_DIGITS: f64 = 1e12;
+
 /// 0 to 999 in three digits, and a byte that makes a group as long as a word.
 const GROUPS: [[u8; 4]; 1000] = groups();
 
@@ -58,11 +61,19 @@ pub(super) fn put_value(value: Value, into: &mut [u8]) -> usize {
             into[end..end + 7].copy_from_slice(b".000000");
             return end + 7;
         }
+        if let Value::Twelve(_) = value {
+            if number.abs() >= TWELVE_DIGITS {
+                return put_twelve(number, into);
+            }
+            into[end..end + 2].copy_from_slice(b".0");
+            return end + 2;
+        }
         return end;
     }
     match value {
         Value::Shortest(number) => put_shortest(number, into),
         Value::Fixed(number) => put_fixed(number, into),
+        Value::Twelve(number) => put_twelve(number, into),
         // What is left of these is rounded already.
         Value::Whole(_) => put_formatted(format_args!("{number:.0}"), into),
     }
@@ -214,6 +225,28 @@ fn put_fixed(number: f64, into: &mut [u8]) -> usize {
     into[end + 1..end + 5].copy_from_slice(&GROUPS[part / 1000]);
     into[end + 4..end + 8].copy_from_slice(&GROUPS[part % 1000]);
     end + 7
+}
+
+/// Writes twelve significant digits as Python 2 writes a float: without zeros at the end but for one
+/// behind a point, and with a power of ten where that is below -4 or above 11.
+fn put_twelve(number: f64, into: &mut [u8]) -> usize {
+    let text = format!("{number:.11e}");
+    let (mantissa, power) = text.split_once('e').expect("the format has an e");
+    let power: i32 = power.parse().expect("and an integer behind it");
+    let short = mantissa.trim_end_matches('0').trim_end_matches('.');
+    if !(-4..12).contains(&power) {
+        let sign = if power < 0 { '-' } else { '+' };
+        let power = power.unsigned_abs();
+        return put_formatted(format_args!("{short}e{sign}{power:02}"), into);
+    }
+    let decimals = usize::try_from(11 - power).expect("the power is below 12");
+    let text = format!("{number:.decimals$}");
+    let short = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    let point = if short.contains('.') { "" } else { ".0" };
+    put_formatted(format_args!("{short}{point}"), into)
 }
 
 #[cold]

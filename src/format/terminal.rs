@@ -76,6 +76,8 @@ fn rounded(number: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::MetricType;
+    use crate::naming::Statistic;
 
     #[test]
     fn numbers_are_rounded_for_people_but_never_to_nothing() {
@@ -101,6 +103,8 @@ mod tests {
                 tags: b"",
                 value: Value::Shortest(number),
                 time_unix_s: 0,
+                metric_type: MetricType::Gauge,
+                statistic: Statistic::Other,
             });
         }
         let text =

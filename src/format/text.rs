@@ -155,7 +155,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::naming::Value;
+    use crate::metric::MetricType;
+    use crate::naming::{Statistic, Value};
 
     fn point(name: &[u8], time_unix_s: u64) -> Point<'_> {
         Point {
@@ -165,6 +166,8 @@ mod tests {
             tags: b";c=d",
             value: Value::Shortest(0.5),
             time_unix_s,
+            metric_type: MetricType::Gauge,
+            statistic: Statistic::Other,
         }
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::metric::{InputRules, SafeNames};
-use crate::snapshot::{Idle, IdleRules};
+use crate::snapshot::{IdleRules, IdleTimes};
 
 /// The daemons whose paths and arithmetic can be had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,11 +18,21 @@ pub enum Dialect {
     EtsyLegacy,
     /// gstatsd.
     Gstatsd,
+    /// The statsite that is written in C.
+    Statsite,
+    /// The statsite that is written in Python.
+    PythonStatsite,
 }
 
 impl Dialect {
     /// All dialects.
-    pub const ALL: [Dialect; 3] = [Dialect::Etsy, Dialect::EtsyLegacy, Dialect::Gstatsd];
+    pub const ALL: [Dialect; 5] = [
+        Dialect::Etsy,
+        Dialect::EtsyLegacy,
+        Dialect::Gstatsd,
+        Dialect::Statsite,
+        Dialect::PythonStatsite,
+    ];
 
     /// The word for it in settings.
     pub fn word(self) -> &'static str {
@@ -30,6 +40,18 @@ impl Dialect {
             Dialect::Etsy => "etsy",
             Dialect::EtsyLegacy => "etsy-legacy",
             Dialect::Gstatsd => "gstatsd",
+            Dialect::Statsite => "statsite",
+            Dialect::PythonStatsite => "python-statsite",
+        }
+    }
+
+    /// The percentiles of timers, unless a setting says otherwise.
+    pub fn percents(self) -> Vec<f64> {
+        match self {
+            Dialect::Etsy | Dialect::EtsyLegacy | Dialect::Gstatsd | Dialect::PythonStatsite => {
+                vec![90.0]
+            }
+            Dialect::Statsite => vec![50.0, 95.0, 99.0],
         }
     }
 
@@ -37,7 +59,7 @@ impl Dialect {
     pub fn keeps_tags(self) -> bool {
         match self {
             Dialect::Etsy | Dialect::EtsyLegacy => true,
-            Dialect::Gstatsd => false,
+            Dialect::Gstatsd | Dialect::Statsite | Dialect::PythonStatsite => false,
         }
     }
 
@@ -45,7 +67,7 @@ impl Dialect {
     pub fn aligns_flushes(self) -> bool {
         match self {
             Dialect::Etsy | Dialect::EtsyLegacy => true,
-            Dialect::Gstatsd => false,
+            Dialect::Gstatsd | Dialect::Statsite | Dialect::PythonStatsite => false,
         }
     }
 
@@ -53,15 +75,18 @@ impl Dialect {
     pub fn has_own_metrics(self) -> bool {
         match self {
             Dialect::Etsy | Dialect::EtsyLegacy => true,
-            Dialect::Gstatsd => false,
+            Dialect::Gstatsd | Dialect::Statsite | Dialect::PythonStatsite => false,
         }
     }
 
     /// What a table has to know.
     pub fn input_rules(self, keep_tags: bool, weighted_timers: bool) -> InputRules {
         let (safe_names, sign_moves_gauge) = match self {
-            Dialect::Etsy | Dialect::EtsyLegacy => (SafeNames::Graphite, true),
+            Dialect::Etsy | Dialect::EtsyLegacy | Dialect::PythonStatsite => {
+                (SafeNames::Graphite, true)
+            }
             Dialect::Gstatsd => (SafeNames::Strict, false),
+            Dialect::Statsite => (SafeNames::Printable, true),
         };
         InputRules {
             safe_names,
@@ -72,18 +97,16 @@ impl Dialect {
     }
 
     /// What outlives an interval. The settings hold where the dialect reports silent series at all.
-    pub fn idle_rules(self, interval: Duration, idle: Idle, idle_gauges: Idle) -> IdleRules {
+    pub fn idle_rules(self, interval: Duration, idle: IdleTimes) -> IdleRules {
         match self {
             Dialect::Etsy | Dialect::EtsyLegacy => IdleRules {
                 interval,
                 idle,
-                idle_gauges,
                 gauge_level_lives: true,
             },
-            Dialect::Gstatsd => IdleRules {
+            Dialect::Gstatsd | Dialect::Statsite | Dialect::PythonStatsite => IdleRules {
                 interval,
-                idle: Idle::Quiet,
-                idle_gauges: Idle::Quiet,
+                idle: IdleTimes::QUIET,
                 gauge_level_lives: false,
             },
         }

@@ -3,41 +3,92 @@
 //! The arithmetic of timers is that of etsy's lib/process_metrics.js, v0.10.2, except that a
 //! window of the highest values may hold all of them.
 
-use super::{Point, Points, Series, Value};
+use super::{Histogram, NamingSettings, Points, Series, Value, dotted, head};
+use crate::metric::MetricType;
+use crate::naming::Dialect;
 use crate::snapshot::{Distribution, Summary};
 
 /// etsy's paths.
 #[derive(Clone, Debug)]
 pub struct Etsy {
-    percents: Vec<Percent>,
     counter_rate: Path,
-    counter_count: Path,
+    counter_count: Option<Path>,
     timers: String,
-    gauges: String,
-    sets: String,
-    key_values: String,
+    statistics: Statistics,
+    gauges: Path,
+    sets: Path,
+    key_values: Path,
+    bins: Vec<Bins>,
 }
 
 /// What stands before and behind the name of a series.
 #[derive(Clone, Debug)]
 struct Path {
     head: String,
-    stat: &'static str,
+    stat: String,
+}
+
+/// What stands behind the name of a timer; None for what is not sent.
+#[derive(Clone, Debug)]
+struct Statistics {
+    percents: Vec<Percent>,
+    count_ps: Option<String>,
+    count: Option<String>,
+    std: Option<String>,
+    upper: Option<String>,
+    lower: Option<String>,
+    sum: Option<String>,
+    sum_squares: Option<String>,
+    mean: Option<String>,
+    median: Option<String>,
 }
 
 /// A percentile, and what its statistics are called.
 #[derive(Clone, Debug)]
 struct Percent {
     percent: f64,
-    count: String,
-    mean: String,
-    bound: String,
-    sum: String,
-    sum_squares: String,
+    count: Option<String>,
+    mean: Option<String>,
+    bound: Option<String>,
+    sum: Option<String>,
+    sum_squares: Option<String>,
+}
+
+/// The histogram of names that contain a text.
+#[derive(Clone, Debug)]
+struct Bins {
+    text: String,
+    /// Where each bin ends, and what it is called.
+    ends: Vec<(f64, String)>,
+}
+
+/// Says what stands behind a name for a statistic, if it is sent.
+struct Words<'a> {
+    wanted: &'a [String],
+    suffix: String,
+}
+
+impl Words<'_> {
+    fn stat(&self, statistic: &str) -> Option<String> {
+        self.sends(statistic)
+            .then(|| format!(".{statistic}{}", self.suffix))
+    }
+
+    /// As etsy's filter has it, a number at the end of a name stands for every percentile, but
+    /// decimals hide what is before them: `upper_99_9` is a `upper_99_percent`.
+    fn sends(&self, statistic: &str) -> bool {
+        let digits = statistic.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        let beginning = digits.strip_suffix("top").unwrap_or(digits);
+        let general = match beginning.strip_suffix('_') {
+            Some(beginning) if digits.len() < statistic.len() => format!("{beginning}_percent"),
+            _ => statistic.to_owned(),
+        };
+        self.wanted.is_empty() || self.wanted.contains(&general)
+    }
 }
 
 impl Percent {
-    fn new(percent: f64) -> Percent {
+    fn new(percent: f64, words: &Words<'_>) -> Percent {
         let word = percent
             .to_string()
             .replacen('.', "_", 1)
@@ -45,70 +96,129 @@ impl Percent {
         let bound = if percent < 0.0 { "lower" } else { "upper" };
         Percent {
             percent,
-            count: format!(".count_{word}"),
-            mean: format!(".mean_{word}"),
-            bound: format!(".{bound}_{word}"),
-            sum: format!(".sum_{word}"),
-            sum_squares: format!(".sum_squares_{word}"),
+            count: words.stat(&format!("count_{word}")),
+            mean: words.stat(&format!("mean_{word}")),
+            bound: words.stat(&format!("{bound}_{word}")),
+            sum: words.stat(&format!("sum_{word}")),
+            sum_squares: words.stat(&format!("sum_squares_{word}")),
+        }
+    }
+}
+
+impl Statistics {
+    fn new(percents: &[f64], words: &Words<'_>) -> Statistics {
+        let percent = |&percent: &f64| Percent::new(percent, words);
+        Statistics {
+            percents: percents.iter().map(percent).collect(),
+            count_ps: words.stat("count_ps"),
+            count: words.stat("count"),
+            std: words.stat("std"),
+            upper: words.stat("upper"),
+            lower: words.stat("lower"),
+            sum: words.stat("sum"),
+            sum_squares: words.stat("sum_squares"),
+            mean: words.stat("mean"),
+            median: words.stat("median"),
         }
     }
 }
 
 impl Etsy {
-    pub(super) fn new(is_legacy: bool, percents: &[f64], prefix: &str) -> Etsy {
-        let path = |head: String, stat| Path { head, stat };
-        let (counter_rate, counter_count) = if is_legacy {
+    pub(super) fn new(settings: &NamingSettings) -> Etsy {
+        let NamingSettings { heads, prefix, .. } = settings;
+        let suffix = match &*settings.suffix {
+            "" => String::new(),
+            suffix => format!(".{suffix}"),
+        };
+        let path = |head: String, stat: &str| Path {
+            head,
+            stat: format!("{stat}{suffix}"),
+        };
+        let (counter_rate, counter_count) = if settings.dialect == Dialect::EtsyLegacy {
+            let prefix = dotted(prefix);
             (
                 path(format!("stats.{prefix}"), ""),
                 path(format!("stats_counts.{prefix}"), ""),
             )
         } else {
-            let head = format!("stats.counters.{prefix}");
+            let head = head(heads.counter.as_deref(), "stats.counters.", prefix);
             (path(head.clone(), ".rate"), path(head, ".count"))
         };
+        let words = Words {
+            wanted: &settings.timer_statistics,
+            suffix: suffix.clone(),
+        };
+        let bins = match words.sends("histogram") {
+            true => settings.histograms.iter(),
+            false => [].iter(),
+        };
         Etsy {
-            percents: percents.iter().copied().map(Percent::new).collect(),
             counter_rate,
-            counter_count,
-            timers: format!("stats.timers.{prefix}"),
-            gauges: format!("stats.gauges.{prefix}"),
-            sets: format!("stats.sets.{prefix}"),
-            key_values: format!("stats.kv.{prefix}"),
+            counter_count: settings.counter_counts.then_some(counter_count),
+            timers: head(heads.timer.as_deref(), "stats.timers.", prefix),
+            statistics: Statistics::new(&settings.percents, &words),
+            gauges: path(head(heads.gauge.as_deref(), "stats.gauges.", prefix), ""),
+            sets: path(head(heads.set.as_deref(), "stats.sets.", prefix), ".count"),
+            key_values: path(head(heads.key_value.as_deref(), "stats.kv.", prefix), ""),
+            bins: bins.filter_map(|bins| Bins::new(bins, &suffix)).collect(),
         }
     }
 
     #[inline]
     pub(super) fn points(&self, series: &Series<'_>, summary: &Summary<'_>, out: &mut impl Points) {
-        let mut send = |head: &str, stat: &str, number: f64| {
-            out.point(&series.point(head, stat, Value::Shortest(number)));
+        let mut send = |path: &Path, number: f64| {
+            out.point(&series.point(&path.head, &path.stat, Value::Shortest(number)));
         };
         match summary {
-            Summary::Counter(sum) => {
-                let rate = sum / series.time.length_s;
-                send(&self.counter_rate.head, self.counter_rate.stat, rate);
-                send(&self.counter_count.head, self.counter_count.stat, *sum);
-            }
-            Summary::Gauge(level) => send(&self.gauges, "", *level),
-            Summary::Timer(values) => {
-                let per_second = values.weight / series.time.length_s;
-                send(&self.timers, ".count_ps", per_second);
-                send(&self.timers, ".count", values.weight);
-                if !values.is_empty() {
-                    self.statistics(values, &mut |stat, number| send(&self.timers, stat, number));
+            Summary::Counter { sum, .. } => {
+                send(&self.counter_rate, sum / series.time.length_s);
+                if let Some(counter_count) = &self.counter_count {
+                    send(counter_count, *sum);
                 }
             }
-            Summary::Set(count) => send(&self.sets, ".count", *count as f64),
+            Summary::Gauge(level) => send(&self.gauges, *level),
+            Summary::Timer(values) => {
+                let mut send = |stat: &Option<String>, number: f64| {
+                    if let Some(stat) = stat {
+                        out.point(&series.point(&self.timers, stat, Value::Shortest(number)));
+                    }
+                };
+                let per_second = values.weight / series.time.length_s;
+                send(&self.statistics.count_ps, per_second);
+                send(&self.statistics.count, values.weight);
+                if !values.is_empty() {
+                    self.statistics.send(values, &mut send);
+                    self.bins(series, values, out);
+                }
+            }
+            Summary::Set(count) => send(&self.sets, *count as f64),
             Summary::KeyValue { value, time_unix_s } => {
-                let point = series.point(&self.key_values, "", Value::Shortest(*value));
-                out.point(&Point {
-                    time_unix_s: time_unix_s.unwrap_or(point.time_unix_s),
-                    ..point
-                });
+                let (Path { head, stat }, value) = (&self.key_values, Value::Shortest(*value));
+                out.point(&series.key_value(head, stat, value, *time_unix_s));
             }
         }
     }
 
-    fn statistics(&self, values: &Distribution<'_>, send: &mut impl FnMut(&str, f64)) {
+    /// The first histogram that is for the name: the series' own, tags included, as etsy knows it.
+    fn bins(&self, series: &Series<'_>, values: &Distribution<'_>, out: &mut impl Points) {
+        let fits = |bins: &&Bins| contains(series, bins.text.as_bytes());
+        if let Some(bins) = self.bins.iter().find(fits) {
+            bins.count(values, |stat, count| {
+                out.point(&series.point(&self.timers, stat, Value::Shortest(count)));
+            });
+        }
+    }
+}
+
+/// Whether the name of a series, its tags included, contains a text.
+fn contains(series: &Series<'_>, text: &[u8]) -> bool {
+    debug_assert!(series.metric_type == MetricType::Timer);
+    let name = [series.name.path, series.name.tags].concat();
+    memchr::memmem::find(&name, text).is_some()
+}
+
+impl Statistics {
+    fn send(&self, values: &Distribution<'_>, send: &mut impl FnMut(&Option<String>, f64)) {
         for names in &self.percents {
             let k = rank(names.percent, values.received);
             if k == 0 {
@@ -126,13 +236,38 @@ impl Etsy {
             send(&names.sum_squares, window.sum_squares);
         }
         let totals = values.totals();
-        send(".std", totals.deviation);
-        send(".upper", values.upper());
-        send(".lower", values.lower());
-        send(".sum", totals.sum);
-        send(".sum_squares", totals.sum_squares);
-        send(".mean", totals.mean);
-        send(".median", values.median());
+        send(&self.std, totals.deviation);
+        send(&self.upper, values.upper());
+        send(&self.lower, values.lower());
+        send(&self.sum, totals.sum);
+        send(&self.sum_squares, totals.sum_squares);
+        send(&self.mean, totals.mean);
+        send(&self.median, values.median());
+    }
+}
+
+impl Bins {
+    fn new(histogram: &Histogram, suffix: &str) -> Option<Bins> {
+        let Histogram::Edges { text, edges } = histogram else {
+            return None;
+        };
+        let end = |&edge: &f64| {
+            let word = edge.to_string().replacen('.', "_", 1);
+            (edge, format!(".histogram.bin_{word}{suffix}"))
+        };
+        Some(Bins {
+            text: text.clone(),
+            ends: edges.iter().map(end).collect(),
+        })
+    }
+
+    fn count(&self, values: &Distribution<'_>, mut send: impl FnMut(&str, f64)) {
+        let mut counted = 0.0;
+        for (end, stat) in &self.ends {
+            let below = f64::max(counted, values.count_below(*end));
+            send(stat, below - counted);
+            counted = below;
+        }
     }
 }
 
@@ -158,7 +293,33 @@ mod tests {
             (-10.0, ".lower_top10"),
             (-0.5, ".lower_top0_5"),
         ] {
-            assert_eq!(Percent::new(percent).bound, bound);
+            let names = Percent::new(percent, &words(&[]));
+            assert_eq!(names.bound.as_deref(), Some(bound));
+        }
+    }
+
+    fn words(wanted: &[String]) -> Words<'_> {
+        Words {
+            wanted,
+            suffix: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_word_for_percentiles_stands_for_those_without_decimals() {
+        for (wanted, statistic, is_sent) in [
+            ("upper_percent", "upper_90", true),
+            ("lower_percent", "lower_top10", true),
+            ("upper_percent", "upper_99_9", false),
+            ("upper_99_percent", "upper_99_9", true),
+            ("upper_90", "upper_90", false),
+            ("upper_percent", "upper", false),
+            ("count", "count", true),
+            ("count", "count_ps", false),
+            ("sum", "sum_squares", false),
+        ] {
+            let wanted = [wanted.to_owned()];
+            assert_eq!(words(&wanted).sends(statistic), is_sent, "{statistic}");
         }
     }
 

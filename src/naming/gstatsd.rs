@@ -4,7 +4,8 @@
 //! The arithmetic of timers is that of gstatsd's sink.py, v0.6: its `mean` is of the lowest
 //! percentage of the values, the first one if several are set.
 
-use super::{FlushTime, Point, Points, Series, Value};
+use super::{FlushTime, NamingSettings, Point, Points, Series, Statistic, Value, dotted};
+use crate::metric::MetricType;
 use crate::snapshot::{Distribution, Summary};
 
 /// gstatsd's paths.
@@ -26,8 +27,9 @@ struct Percent {
 }
 
 impl Gstatsd {
-    pub(super) fn new(percents: &[f64], prefix: &str) -> Gstatsd {
-        let percents = percents.iter().map(|&percent| Percent {
+    pub(super) fn new(settings: &NamingSettings) -> Gstatsd {
+        let prefix = dotted(&settings.prefix);
+        let percents = settings.percents.iter().map(|&percent| Percent {
             percent,
             upper: format!(".upper_{}", percent.trunc()),
         });
@@ -47,7 +49,7 @@ impl Gstatsd {
             out.point(&series.point(head, stat, value));
         };
         match summary {
-            Summary::Counter(sum) => {
+            Summary::Counter { sum, .. } => {
                 let rate = sum / series.time.interval_s;
                 send(&self.stats, "", Value::Fixed(rate));
                 send(&self.counts, "", Value::Fixed(*sum));
@@ -61,11 +63,8 @@ impl Gstatsd {
             }
             Summary::Set(count) => send(&self.sets, ".count", Value::Whole(*count as f64)),
             Summary::KeyValue { value, time_unix_s } => {
-                let point = series.point(&self.key_values, "", Value::Fixed(*value));
-                out.point(&Point {
-                    time_unix_s: time_unix_s.unwrap_or(point.time_unix_s),
-                    ..point
-                });
+                let value = Value::Fixed(*value);
+                out.point(&series.key_value(&self.key_values, "", value, *time_unix_s));
             }
         }
     }
@@ -99,6 +98,8 @@ impl Gstatsd {
             tags: b"",
             value: Value::Whole(series_count as f64),
             time_unix_s: time.end_unix_s,
+            metric_type: MetricType::Gauge,
+            statistic: Statistic::Other,
         });
     }
 }

@@ -8,15 +8,23 @@
 mod dialect;
 mod etsy;
 mod gstatsd;
+mod histogram;
 mod point;
+mod python_statsite;
+mod settings;
+mod statsite;
 
 pub use dialect::Dialect;
-pub use point::{Point, Points, Value};
+pub use histogram::{BIN_COUNT_MAX, EvenBins, Histogram};
+pub use point::{Point, Points, Statistic, Value};
+pub use settings::{ExtendedCounters, Heads, NamingSettings};
 
 use crate::metric::MetricType;
 use crate::snapshot::{SeriesName, Summary};
 use etsy::Etsy;
 use gstatsd::Gstatsd;
+use python_statsite::PythonStatsite;
+use statsite::Statsite;
 
 /// When a flush is, for time stamps and rates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,22 +42,31 @@ pub struct FlushTime {
 #[derive(Clone, Debug)]
 pub enum Naming {
     /// Both of etsy's namespaces.
-    Etsy(Etsy),
+    Etsy(Box<Etsy>),
     /// gstatsd's.
     Gstatsd(Gstatsd),
+    /// That of the statsite in C.
+    Statsite(Statsite),
+    /// That of the statsite in Python.
+    PythonStatsite(PythonStatsite),
 }
 
 impl Naming {
-    /// A dialect with these percentiles and a prefix, which may be empty, before every name.
-    pub fn new(dialect: Dialect, percents: &[f64], prefix: &str) -> Naming {
-        let prefix = match prefix {
-            "" => String::new(),
-            prefix => format!("{prefix}."),
-        };
-        match dialect {
-            Dialect::Etsy => Naming::Etsy(Etsy::new(false, percents, &prefix)),
-            Dialect::EtsyLegacy => Naming::Etsy(Etsy::new(true, percents, &prefix)),
-            Dialect::Gstatsd => Naming::Gstatsd(Gstatsd::new(percents, &prefix)),
+    /// A naming as set. What a dialect does not have is ignored.
+    pub fn new(settings: &NamingSettings) -> Naming {
+        match settings.dialect {
+            Dialect::Etsy | Dialect::EtsyLegacy => Naming::Etsy(Box::new(Etsy::new(settings))),
+            Dialect::Gstatsd => Naming::Gstatsd(Gstatsd::new(settings)),
+            Dialect::Statsite => Naming::Statsite(Statsite::new(settings)),
+            Dialect::PythonStatsite => Naming::PythonStatsite(PythonStatsite::new(settings)),
+        }
+    }
+
+    /// Whether a counter's point depends on how many samples there were.
+    pub fn needs_counter_samples(&self) -> bool {
+        match self {
+            Naming::Statsite(statsite) => statsite.needs_counter_samples(),
+            Naming::Etsy(_) | Naming::Gstatsd(_) | Naming::PythonStatsite(_) => false,
         }
     }
 
@@ -66,17 +83,23 @@ impl Naming {
         // A name may begin with its tags.
         let bytes = name.path.len() + name.tags.len();
         debug_assert!(bytes > 0, "{metric_type:?} without a name");
-        let series = Series { name, time };
+        let series = Series {
+            metric_type,
+            name,
+            time,
+        };
         match self {
             Naming::Etsy(etsy) => etsy.points(&series, summary, out),
             Naming::Gstatsd(gstatsd) => gstatsd.points(&series, summary, out),
+            Naming::Statsite(statsite) => statsite.points(&series, summary, out),
+            Naming::PythonStatsite(statsite) => statsite.points(&series, summary, out),
         }
     }
 
     /// The lines that a dialect adds to every flush, for so many series with samples.
     pub fn closing_points(&self, series_count: u64, time: FlushTime, out: &mut impl Points) {
         match self {
-            Naming::Etsy(_) => {}
+            Naming::Etsy(_) | Naming::Statsite(_) | Naming::PythonStatsite(_) => {}
             Naming::Gstatsd(gstatsd) => gstatsd.closing_points(series_count, time, out),
         }
     }
@@ -84,6 +107,7 @@ impl Naming {
 
 /// A series whose points are being named.
 struct Series<'a> {
+    metric_type: MetricType,
     name: SeriesName<'a>,
     time: FlushTime,
 }
@@ -98,6 +122,37 @@ impl<'a> Series<'a> {
             tags: self.name.tags,
             value,
             time_unix_s: self.time.end_unix_s,
+            metric_type: self.metric_type,
+            statistic: Statistic::Other,
         }
     }
+
+    /// A key-value's point, which may have a time stamp of its own.
+    #[inline]
+    fn key_value(
+        &self,
+        head: &'a str,
+        stat: &'a str,
+        value: Value,
+        time_unix_s: Option<u64>,
+    ) -> Point<'a> {
+        let point = self.point(head, stat, value);
+        Point {
+            time_unix_s: time_unix_s.unwrap_or(point.time_unix_s),
+            ..point
+        }
+    }
+}
+
+/// The prefix with the dot behind it, or nothing.
+fn dotted(prefix: &str) -> String {
+    match prefix {
+        "" => String::new(),
+        prefix => format!("{prefix}."),
+    }
+}
+
+/// What comes before a name: the head that is set, or else the dialect's, and the prefix.
+fn head(set: Option<&str>, of_dialect: &str, prefix: &str) -> String {
+    format!("{}{}", set.unwrap_or(of_dialect), dotted(prefix))
 }

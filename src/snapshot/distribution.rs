@@ -60,6 +60,17 @@ pub struct Totals {
     pub deviation: f64,
 }
 
+/// Values from the middle of a distribution.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Middle {
+    /// Their sum.
+    pub sum: f64,
+    /// Their mean; 0 for none.
+    pub mean: f64,
+    /// Their standard deviation as a sample, about that mean; 0 for less than two.
+    pub sample_deviation: f64,
+}
+
 impl Window {
     /// The mean of the window.
     pub fn mean(&self) -> f64 {
@@ -120,6 +131,26 @@ impl Distribution<'_> {
         }
     }
 
+    /// The standard deviation of all values as a sample; 0 for less than two.
+    pub fn sample_deviation(&self, totals: &Totals) -> f64 {
+        let count = self.count();
+        if count > 1.0 {
+            totals.deviation * (count / (count - 1.0)).sqrt()
+        } else {
+            0.0
+        }
+    }
+
+    /// How many values are below a number, weighted.
+    pub fn count_below(&self, number: f64) -> f64 {
+        let values = self.values.partition_point(|&value| value < number);
+        let shares = match self.shares {
+            None => values as f64,
+            Some(shares) => shares[..values].iter().sum(),
+        };
+        shares * self.scale
+    }
+
     /// The k-th smallest value, k from 1 to n.
     pub fn nth(&self, k: u64) -> f64 {
         let Some(shares) = self.shares else {
@@ -166,6 +197,47 @@ impl Distribution<'_> {
             Some(shares) => self.shared_sums(k, self.values.iter().zip(shares).rev()),
         };
         self.window(k, bound, sums)
+    }
+
+    /// The k values behind the lowest `skipped` ones; all of these are there.
+    pub fn middle(&self, skipped: u64, k: u64) -> Middle {
+        let count = k as f64 * self.scale;
+        let mut sum = 0.0;
+        self.each_between(skipped, k, |value, share| sum += share * value);
+        let mean = if k == 0 { 0.0 } else { sum / k as f64 };
+        let mut squares = 0.0;
+        self.each_between(skipped, k, |value, share| {
+            squares += share * (value - mean) * (value - mean);
+        });
+        let variance = match count > 1.0 {
+            true => squares * self.scale / (count - 1.0),
+            false => 0.0,
+        };
+        Middle {
+            sum: sum * self.scale,
+            mean,
+            sample_deviation: variance.sqrt(),
+        }
+    }
+
+    /// Names the k values behind the lowest `skipped` ones, each with its share of the k.
+    fn each_between(&self, skipped: u64, k: u64, mut each: impl FnMut(f64, f64)) {
+        let Some(shares) = self.shares else {
+            let values = &self.values[skipped as usize..(skipped + k) as usize];
+            values.iter().for_each(|&value| each(value, 1.0));
+            return;
+        };
+        let (start, end) = (skipped as f64, (skipped + k) as f64);
+        let mut reached = 0.0;
+        for (&value, &share) in self.values.iter().zip(shares) {
+            let part = f64::min(reached + share, end) - f64::max(reached, start);
+            reached += share;
+            // As in `nth`: what rounding left over at the ends is no share of these values.
+            let is_left_over = part < share && part <= SHARE_TOLERANCE * self.received as f64;
+            if part > 0.0 && !is_left_over {
+                each(value, part);
+            }
+        }
     }
 
     fn window(&self, k: u64, bound: f64, (sum, sum_squares): (f64, f64)) -> Window {

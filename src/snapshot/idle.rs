@@ -31,15 +31,47 @@ impl Idle {
     }
 }
 
+/// How long silent series of each type are reported. Key-values never are: they have no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdleTimes {
+    /// For counters, which report zeros while they are silent.
+    pub counters: Idle,
+    /// For timers, likewise.
+    pub timers: Idle,
+    /// For sets, likewise.
+    pub sets: Idle,
+    /// For gauges, which repeat their level.
+    pub gauges: Idle,
+}
+
+impl IdleTimes {
+    /// Nothing is reported while it is silent.
+    pub const QUIET: IdleTimes = IdleTimes {
+        counters: Idle::Quiet,
+        timers: Idle::Quiet,
+        sets: Idle::Quiet,
+        gauges: Idle::Quiet,
+    };
+
+    /// For series of this type.
+    pub fn of(self, metric_type: MetricType) -> Idle {
+        match metric_type {
+            MetricType::Counter => self.counters,
+            MetricType::Timer => self.timers,
+            MetricType::Set => self.sets,
+            MetricType::Gauge => self.gauges,
+            MetricType::KeyValue => Idle::Quiet,
+        }
+    }
+}
+
 /// The rules of a dialect for what outlives an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdleRules {
     /// The flush interval, which silence is counted in.
     pub interval: Duration,
-    /// For counters, timers and sets, which report zeros while they are silent.
-    pub idle: Idle,
-    /// For gauges, which repeat their level.
-    pub idle_gauges: Idle,
+    /// How long silent series are reported.
+    pub idle: IdleTimes,
     /// Whether a gauge's level lives on between flushes; otherwise every interval begins at 0.
     pub gauge_level_lives: bool,
 }
@@ -50,7 +82,7 @@ impl IdleRules {
     pub(super) fn keeps_quiet_level(&self, metric_type: MetricType) -> bool {
         metric_type == MetricType::Gauge
             && self.gauge_level_lives
-            && self.idle_gauges == Idle::Quiet
+            && self.idle.gauges == Idle::Quiet
     }
 }
 

@@ -11,14 +11,19 @@ use super::distribution::Distribution;
 use super::idle::IdleRules;
 use super::texts::SeriesName;
 use super::timers::{MergedTimers, ShardLog};
-use crate::metric::{Aggregate, Gauge, Interval, MetricType, Set, Silence, SlotId};
+use crate::metric::{Aggregate, Gauge, Interval, Limits, MetricType, Set, Silence, SlotId};
 
 /// What one series came to in an interval. A series that was silent, and is still reported, has a
 /// count of zero.
 #[derive(Clone, Copy, Debug)]
 pub enum Summary<'a> {
-    /// The sum of a counter.
-    Counter(f64),
+    /// A counter.
+    Counter {
+        /// The sum of its values, weighed by their rates.
+        sum: f64,
+        /// How many samples the clients took; 0 unless the merger was told to count them.
+        samples: f64,
+    },
     /// The level of a gauge.
     Gauge(f64),
     /// The values of a timer.
@@ -85,6 +90,7 @@ pub struct Merger {
     rules: IdleRules,
     limits: MergerLimits,
     weighted_timers: bool,
+    counter_samples: bool,
     /// Flushes so far, modulo 2^32; the first is 1.
     now: u32,
     directories: [Directory; MetricType::ALL.len()],
@@ -92,6 +98,8 @@ pub struct Merger {
     seats: Vec<[Seats; MetricType::ALL.len()]>,
     /// The sums of counters by merged slot.
     sums: Vec<f64>,
+    /// The samples of counters by merged slot; empty unless they are counted.
+    samples: Vec<f64>,
     gauges: Vec<Gauge>,
     /// The gauges of the shard that is being added: its intervals follow each other, and only
     /// what they come to is merged with other shards.
@@ -106,8 +114,22 @@ pub struct Merger {
 struct MergerLimits {
     series: usize,
     set_values: usize,
-    /// After how many silent flushes a shard forgets a name.
-    seat_flushes: u32,
+    /// By type in the order of [`MetricType::ALL`]: after how many silent flushes a shard forgets a
+    /// name.
+    seat_flushes: [u32; MetricType::ALL.len()],
+}
+
+/// How a merger is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergerSettings {
+    /// What outlives an interval.
+    pub idle: IdleRules,
+    /// The limits of each shard's table.
+    pub limits: Limits,
+    /// Whether timers are weighed.
+    pub weighted_timers: bool,
+    /// Whether the samples of counters are counted, which takes eight bytes a counter.
+    pub counter_samples: bool,
 }
 
 /// The most series that a shard is told of as silent. It looks at each of them at a flush, so this
@@ -122,35 +144,34 @@ const FORGET_MAX: usize = 65_536;
 const SEAT_TIME_S: u64 = 300;
 
 impl Merger {
-    /// A merger for so many shards, each of which remembers `max_series` spellings at most.
-    pub fn new(
-        rules: IdleRules,
-        shards: usize,
-        limits: crate::metric::Limits,
-        weighted_timers: bool,
-    ) -> Merger {
+    /// A merger for so many shards.
+    pub fn new(settings: MergerSettings, shards: usize) -> Merger {
+        let MergerSettings { idle, limits, .. } = settings;
         let default = super::Idle::After(std::time::Duration::from_secs(SEAT_TIME_S));
-        let seat_flushes = rules
-            .idle
-            .flushes(rules.interval)
-            .filter(|&flushes| flushes > 0);
+        let seat_flushes = |metric_type| {
+            let idle_flushes = idle.idle.of(metric_type).flushes(idle.interval);
+            idle_flushes
+                .filter(|&flushes| flushes > 0)
+                .or(default.flushes(idle.interval))
+                .unwrap_or_default()
+                .max(1)
+        };
         Merger {
-            rules,
+            rules: idle,
             limits: MergerLimits {
                 series: limits.max_series.saturating_mul(shards),
                 set_values: limits.max_set_values,
-                seat_flushes: seat_flushes
-                    .or(default.flushes(rules.interval))
-                    .unwrap_or_default()
-                    .max(1),
+                seat_flushes: MetricType::ALL.map(seat_flushes),
             },
-            weighted_timers,
+            weighted_timers: settings.weighted_timers,
+            counter_samples: settings.counter_samples,
             now: 0,
             directories: Default::default(),
             seats: std::iter::repeat_with(Default::default)
                 .take(shards)
                 .collect(),
             sums: Vec::new(),
+            samples: Vec::new(),
             gauges: Vec::new(),
             shard_gauges: Vec::new(),
             timers: MergedTimers::default(),
@@ -168,6 +189,7 @@ impl Merger {
         self.counts = MergerCounts::default();
         self.key_values.clear();
         self.sums.clear();
+        self.samples.clear();
         self.gauges.clear();
         self.sets.clear();
         let mut logs = Vec::new();
@@ -213,6 +235,9 @@ impl Merger {
                 .reserve_exact(counters + counters / 8 - self.sums.len());
         }
         self.sums.resize(counters, 0.0);
+        if self.counter_samples {
+            self.samples.resize(counters, 0.0);
+        }
         for gauges in [&mut self.gauges, &mut self.shard_gauges] {
             gauges.resize_with(slot_count(MetricType::Gauge), Gauge::default);
         }
@@ -259,11 +284,23 @@ impl Merger {
         let timers = MetricType::Timer as usize;
         let key_values = MetricType::KeyValue as usize;
         let (sums, directory) = (&mut self.sums, &mut self.directories[counters]);
-        walk(&mut seats[counters], directory, now, |slot, merged| {
-            touched(interval.counters.get(slot))
-                .map(|counter| sums[merged] += counter.sum)
-                .is_some()
-        });
+        if self.counter_samples {
+            let samples = &mut self.samples;
+            walk(&mut seats[counters], directory, now, |slot, merged| {
+                touched(interval.counters.get(slot))
+                    .map(|counter| {
+                        sums[merged] += counter.sum;
+                        samples[merged] += counter.count;
+                    })
+                    .is_some()
+            });
+        } else {
+            walk(&mut seats[counters], directory, now, |slot, merged| {
+                touched(interval.counters.get(slot))
+                    .map(|counter| sums[merged] += counter.sum)
+                    .is_some()
+            });
+        }
         let (levels, directory) = (&mut self.shard_gauges, &mut self.directories[gauges]);
         walk(&mut seats[gauges], directory, now, |slot, merged| {
             touched(interval.gauges.get(slot))
@@ -322,7 +359,10 @@ impl Merger {
                 self.counts.reported[index] += 1;
                 self.counts.spoke += u64::from(silent_flushes == 0);
                 let summary = match metric_type {
-                    MetricType::Counter => Summary::Counter(self.sums[at]),
+                    MetricType::Counter => Summary::Counter {
+                        sum: self.sums[at],
+                        samples: self.samples.get(at).copied().unwrap_or_default(),
+                    },
                     MetricType::Gauge => {
                         if silent_flushes == 0 {
                             let lives = self.rules.gauge_level_lives;
@@ -350,11 +390,7 @@ impl Merger {
 
     /// For how many silent flushes a series of this type is still reported.
     fn patience_flushes(&self, metric_type: MetricType) -> u32 {
-        let idle = match metric_type {
-            MetricType::Counter | MetricType::Timer | MetricType::Set => self.rules.idle,
-            MetricType::Gauge => self.rules.idle_gauges,
-            MetricType::KeyValue => super::Idle::Quiet,
-        };
+        let idle = self.rules.idle.of(metric_type);
         idle.flushes(self.rules.interval).unwrap_or(u32::MAX)
     }
 
@@ -399,7 +435,8 @@ impl Merger {
     pub fn silence(&self, shard: usize, is_full: bool) -> Silence {
         let mut silence = Silence::default();
         let mut silent = Vec::new();
-        for metric_type in MetricType::ALL {
+        for (metric_type, seat_flushes) in MetricType::ALL.into_iter().zip(self.limits.seat_flushes)
+        {
             let seats = &self.seats[shard][metric_type as usize];
             for (slot, seat) in (0u32..).zip(seats) {
                 if seat.merged().is_none() {
@@ -407,7 +444,7 @@ impl Merger {
                 }
                 let flushes = self.now.wrapping_sub(seat.spoke_at);
                 let id = SlotId { metric_type, slot };
-                if flushes > self.limits.seat_flushes && silence.forget.len() < FORGET_MAX {
+                if flushes > seat_flushes && silence.forget.len() < FORGET_MAX {
                     silence.forget.push(id);
                 } else if flushes > 0 && is_full {
                     silent.push((flushes, id));

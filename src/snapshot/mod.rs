@@ -12,7 +12,7 @@ mod merger;
 mod texts;
 mod timers;
 
-pub use distribution::{Distribution, Totals, Window};
-pub use idle::{Idle, IdleRules};
-pub use merger::{Merger, MergerCounts, Summary};
+pub use distribution::{Distribution, Middle, Totals, Window};
+pub use idle::{Idle, IdleRules, IdleTimes};
+pub use merger::{Merger, MergerCounts, MergerSettings, Summary};
 pub use texts::SeriesName;

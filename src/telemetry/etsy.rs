@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{FlushCounts, OwnLines};
 use crate::metric::MetricType;
-use crate::naming::{Dialect, FlushTime, Naming, Point, Points, Value};
+use crate::naming::{Dialect, FlushTime, Naming, Point, Points, Statistic, Value};
 use crate::sink::Counters;
 use crate::snapshot::{SeriesName, Summary};
 
@@ -38,7 +38,9 @@ impl Etsy {
                 };
                 (head.clone(), head)
             }
-            Dialect::Gstatsd => unreachable!("the configuration allows etsy's words to etsy only"),
+            Dialect::Gstatsd | Dialect::Statsite | Dialect::PythonStatsite => {
+                unreachable!("the configuration allows etsy's words to etsy only")
+            }
         };
         Etsy {
             prefix: own.prefix.clone(),
@@ -77,7 +79,14 @@ impl Etsy {
             ("metrics_received", shards.lines.lines),
         ];
         for (word, count) in counters {
-            series(MetricType::Counter, word, &Summary::Counter(count as f64));
+            series(
+                MetricType::Counter,
+                word,
+                &Summary::Counter {
+                    sum: count as f64,
+                    samples: count as f64,
+                },
+            );
         }
         let mut num_stats = flush.merger.reported.iter().sum::<u64>() + counters.len() as u64;
         if let Some(last) = self.last_end_unix_s {
@@ -97,6 +106,8 @@ impl Etsy {
                 tags: b"",
                 value: Value::Shortest(number as f64),
                 time_unix_s: end_unix_s,
+                metric_type: MetricType::Gauge,
+                statistic: Statistic::Other,
             });
         };
         line(&self.head_of_num_stats, "numStats", num_stats);
@@ -131,6 +142,7 @@ fn milliseconds(time: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::metric::Refusal;
+    use crate::naming::NamingSettings;
     use crate::sink::LastSlot;
     use crate::telemetry::{OwnWords, Telemetry};
 
@@ -187,7 +199,7 @@ mod tests {
             interval_s: 10.0,
         };
         let mut lines = Lines::default();
-        let naming = Naming::new(dialect, &[], "");
+        let naming = Naming::new(&NamingSettings::new(dialect));
         telemetry.write(&flush, &sinks, &naming, time, &mut lines);
         lines.0
     }
@@ -250,7 +262,7 @@ mod tests {
             length_s: 10.0,
             interval_s: 10.0,
         };
-        let naming = Naming::new(Dialect::EtsyLegacy, &[], "");
+        let naming = Naming::new(&NamingSettings::new(Dialect::EtsyLegacy));
         let mut lines = Lines::default();
         telemetry.write(&FlushCounts::default(), &[], &naming, time, &mut lines);
         let last_flush = "stats.statsd.graphiteStats.last_flush 990 1000";

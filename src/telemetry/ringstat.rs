@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::FlushCounts;
 use crate::metric::{MetricType, Refusal};
-use crate::naming::{Point, Points, Value};
+use crate::naming::{Point, Points, Statistic, Value};
 use crate::sink::Counters;
 
 /// Writes own metrics; remembers what it wrote last time of what is counted for ever.
@@ -115,6 +115,8 @@ impl<P: Points> Writer<'_, P> {
             tags: b"",
             value: Value::Shortest(number),
             time_unix_s: self.end_unix_s,
+            metric_type: MetricType::Gauge,
+            statistic: Statistic::Other,
         });
     }
 

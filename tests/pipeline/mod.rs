@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 use ringstat::format::{Encoding, Formatted, Lines, Pickles};
 use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Interval, Limits, Refusal, SetHash};
-use ringstat::naming::{Dialect, FlushTime, Naming, Point as NamedPoint, Points};
+use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point as NamedPoint, Points};
 use ringstat::shard::{Shard, ShardCounts, ShardSettings};
-use ringstat::snapshot::{Idle, Merger};
+use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
 
 use crate::model::{self, Counts, Output, Pipeline, Settings};
 use read::{lines, pickles};
@@ -81,9 +81,18 @@ impl Shards {
         });
         let idle_rules = dialect.idle_rules(
             Duration::from_secs_f64(settings.flush_s),
-            idle(settings.idle),
-            idle(settings.idle_gauges),
+            IdleTimes {
+                counters: idle(settings.idle),
+                timers: idle(settings.idle),
+                sets: idle(settings.idle),
+                gauges: idle(settings.idle_gauges),
+            },
         );
+        let naming = Naming::new(&NamingSettings {
+            percents: settings.percent.clone(),
+            prefix: settings.prefix.clone(),
+            ..NamingSettings::new(dialect)
+        });
         let format = match encoding {
             Encoding::Text => Format::Text(Lines::default()),
             Encoding::Pickle => Format::Pickle(Pickles::default()),
@@ -92,8 +101,16 @@ impl Shards {
         Shards {
             shards: shards.collect(),
             spare: Vec::new(),
-            merger: Merger::new(idle_rules, shard_count, limits, settings.weighted_timers),
-            naming: Naming::new(dialect, &settings.percent, &settings.prefix),
+            merger: Merger::new(
+                MergerSettings {
+                    idle: idle_rules,
+                    limits,
+                    weighted_timers: settings.weighted_timers,
+                    counter_samples: naming.needs_counter_samples(),
+                },
+                shard_count,
+            ),
+            naming,
             out: Out {
                 format,
                 not_finite: 0,

@@ -56,7 +56,9 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         of(prop_oneof![
             Just(Dialect::Etsy),
             Just(Dialect::EtsyLegacy),
-            Just(Dialect::Gstatsd)
+            Just(Dialect::Gstatsd),
+            Just(Dialect::Statsite),
+            Just(Dialect::PythonStatsite)
         ]),
         of(prefix.clone().prop_map(Prefix)),
         of(vec(vec(percent, 0..3).prop_map(Percents), 0..3)),

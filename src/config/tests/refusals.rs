@@ -194,7 +194,7 @@ fn values_that_others_define_are_refused_where_they_stand() {
             "{text}"
         );
     }
-    for text in ["engine = 'steam'", "naming = 'statsite'"] {
+    for text in ["engine = 'steam'", "naming = 'carbon'"] {
         assert!(
             config(text).expect_err(text).starts_with("1:10: "),
             "{text}"

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::metric::{InputRules, Limits, Number, SafeNames, SampleRate, Samples, SetHash, Table};
+use crate::metric::{InputRules, Number, SafeNames, SampleRate, Samples, SetHash, Table};
 use crate::metric::{TableCounts, Values};
-use crate::snapshot::Idle;
+use crate::snapshot::{Idle, IdleTimes};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -30,15 +30,27 @@ impl Rig {
         };
         let idle_rules = IdleRules {
             interval: INTERVAL,
-            idle,
-            idle_gauges: Idle::Never,
+            idle: IdleTimes {
+                counters: idle,
+                timers: idle,
+                sets: idle,
+                gauges: Idle::Never,
+            },
             gauge_level_lives: true,
         };
         let set_hash = SetHash::new();
         let table = || Table::new(rules, limits, set_hash.clone());
         Rig {
             tables: (0..shards).map(|_| table()).collect(),
-            merger: Merger::new(idle_rules, shards, limits, false),
+            merger: Merger::new(
+                MergerSettings {
+                    idle: idle_rules,
+                    limits,
+                    weighted_timers: false,
+                    counter_samples: false,
+                },
+                shards,
+            ),
         }
     }
 
@@ -69,7 +81,7 @@ impl Rig {
         let mut reported = Vec::new();
         self.merger.summaries(|_, name, summary| {
             let value = match summary {
-                Summary::Counter(sum) => sum,
+                Summary::Counter { sum, .. } => sum,
                 Summary::Gauge(level) => level,
                 Summary::Timer(values) => values.received as f64,
                 Summary::Set(count) => count as f64,
