@@ -20,6 +20,8 @@ use run::Failure;
 pub struct Patience {
     /// For one run to end, before it is killed.
     pub run: Duration,
+    /// The same for a run that other slots wait behind when the daemon stops.
+    pub last_run: Duration,
     /// Between two attempts, at first.
     pub backoff_min: Duration,
     /// Between two attempts, after many that failed.
@@ -33,6 +35,7 @@ impl Patience {
     pub fn new(flush_interval: Duration) -> Patience {
         Patience {
             run: flush_interval.max(RUN_MIN),
+            last_run: LAST_RUN,
             backoff_min: BACKOFF_MIN,
             backoff_max: (flush_interval / 4).max(BACKOFF_MIN),
         }
@@ -97,7 +100,7 @@ impl CommandSink {
         if self.queue.waiting_count() == 0 {
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(LAST_RUN_MAX).await;
+        tokio::time::sleep(self.patience.last_run).await;
     }
 }
 
@@ -167,8 +170,8 @@ const RUN_MIN: Duration = Duration::from_secs(10);
 /// The shortest pause between two attempts.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 
-/// How long a run may last that others wait for when the daemon stops.
-const LAST_RUN_MAX: Duration = Duration::from_secs(2);
+/// How long a run may last that others wait for when the daemon stops, which waits for 5 seconds in all.
+const LAST_RUN: Duration = Duration::from_secs(2);
 
 /// The least time between two log lines about lost lines.
 const TELL_EVERY: Duration = Duration::from_secs(60);

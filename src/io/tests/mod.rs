@@ -49,6 +49,7 @@ fn settings(backend: Backend, peers: &[&Peer]) -> Settings {
     };
     settings.command_patience = command::Patience {
         run: DEADLINE,
+        last_run: Duration::from_millis(300),
         backoff_min: Duration::from_millis(1),
         backoff_max: Duration::from_millis(20),
     };
