@@ -14,6 +14,10 @@ mod background;
 #[path = "end_to_end/carbon.rs"]
 mod carbon;
 
+// Commands as sinks.
+#[path = "end_to_end/commands.rs"]
+mod commands;
+
 // The standard output as pipe, as terminal, and as neither.
 #[path = "end_to_end/console.rs"]
 mod console;

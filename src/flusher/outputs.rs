@@ -176,3 +176,67 @@ impl Points for WithoutScreen<'_> {
         self.0.write(point, false);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::format::CHUNK_BYTES;
+    use crate::naming::Value;
+    use crate::sink::backlog::Order;
+    use crate::sink::{Queue, SinkHandle};
+
+    fn outlet(address: &str) -> Outlet {
+        let order = Order::Arrival;
+        let queue = Arc::new(Queue::new(address.to_owned(), order, 64 << 20));
+        let address = address.parse().expect("an address");
+        Outlet {
+            sink: SinkHandle::new(address, "test".to_owned(), queue),
+            encoding: Encoding::Text,
+        }
+    }
+
+    /// Goal: a command, which is started for each part, is started once for each flush. Method: a flush
+    /// of several chunks, and one without points, for a command and for a sink of the same format.
+    #[test]
+    fn a_command_gets_one_part_for_each_flush() {
+        let (command, other) = (outlet("command:cat"), outlet("localhost:2003"));
+        let queues = [&command, &other].map(|outlet| Arc::clone(outlet.sink.queue()));
+        let mut outputs = Outputs::new(vec![command, other]);
+        outputs.begin(10);
+        let name = vec![b'x'; 100];
+        let count = 3 * CHUNK_BYTES as u64 / 100;
+        for _ in 0..count {
+            outputs.point(&Point {
+                head: "stats.",
+                name: &name,
+                stat: "",
+                tags: b"",
+                value: Value::Shortest(1.0),
+                time_unix_s: 10,
+            });
+        }
+        assert_eq!(outputs.finish(""), count);
+        let [whole, parts] = queues.each_ref().map(|queue| {
+            let mut parts = Vec::new();
+            while queue.waiting_count() > 0 {
+                parts.extend(queue.take_blocking());
+                queue.sent();
+            }
+            parts
+        });
+        assert_eq!((whole.len(), parts.len()), (1, 4));
+        let slot = &whole[0];
+        assert_eq!((slot.end_unix_s, slot.index, slot.lines), (10, 0, count));
+        let bytes = |parts: &[Part]| parts.iter().flat_map(|part| part.chunks.concat()).collect();
+        let (one, several): (Vec<u8>, Vec<u8>) = (bytes(&whole), bytes(&parts));
+        assert!(one == several);
+
+        outputs.begin(20);
+        assert_eq!(outputs.finish(""), 0);
+        assert_eq!(queues.each_ref().map(|queue| queue.waiting_count()), [1, 0]);
+        let slot = queues[0].take_blocking().expect("it is there");
+        assert_eq!((slot.end_unix_s, slot.lines, slot.size_bytes()), (20, 0, 0));
+    }
+}
