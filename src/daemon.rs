@@ -7,6 +7,7 @@ mod rules;
 mod shards;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -17,6 +18,7 @@ use crate::flusher::{Flusher, Message, Outlet, StateFile};
 use crate::format::Encoding;
 use crate::io::IoHandle;
 use crate::kernel::{self, Selection};
+use crate::repeat;
 use crate::sink::SinkAddress;
 use crate::transport::{self, Bound};
 use background::PidFile;
@@ -86,6 +88,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
         .map_err(StartError::new)?;
+    let repeated_to = repeat::resolve(&config.repeat, &bound.addresses).map_err(StartError::new)?;
     // Only now, as the file may be that of a daemon which holds these addresses.
     if let Some(file) = &state_file {
         file.check().map_err(StartError::new)?;
@@ -98,7 +101,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         false => None,
     };
     let started = PidFile::create(pid_file).and_then(|pid_file| {
-        let stages = start_stages(config, outlets, bound, &selection, state_file)?;
+        let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
     });
     match (&started, launcher) {
@@ -136,6 +139,7 @@ fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
     bound: Bound,
+    repeated_to: &[SocketAddr],
     selection: &Selection,
     state_file: Option<StateFile>,
 ) -> Result<Stages, StartError> {
@@ -146,9 +150,12 @@ fn start_stages(
     let outlets = outlets.map(|(sink, encoding)| Outlet { sink, encoding });
     let outlets: Vec<Outlet> = outlets.collect();
     let listening = Listening::of(&bound);
-    let links = shards::start(config, bound.shards, selection, &messages)?;
+    let links = shards::start(config, bound.shards, repeated_to, selection, &messages)?;
     // Whoever reads that it listens may send, and may send signals.
     listening.log(config, selection);
+    for address in repeated_to {
+        log::info!("every datagram is repeated to udp://{address}");
+    }
     let flusher = Flusher::new(rules::of_flusher(config, state_file), links, inbox, outlets);
     let flusher = thread::Builder::new()
         .name("flusher".to_owned())

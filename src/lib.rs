@@ -18,6 +18,8 @@ pub mod protocol;
 
 pub mod metric;
 
+pub mod repeat;
+
 pub mod shard;
 
 pub mod snapshot;

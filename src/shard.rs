@@ -3,6 +3,7 @@
 //! no log.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::metric::{
     SetHash, Silence, Table, TableCounts,
 };
 use crate::protocol::{self, LineCounts, Record};
+use crate::repeat::{RepeatCounts, Repeater};
 
 /// What the flusher asks of a shard. It pulls the shard's waker after sending.
 #[derive(Debug)]
@@ -86,6 +88,8 @@ pub struct HandOver {
     pub receive: ReceiveCounters,
     /// CPU time of its thread since it began.
     pub cpu_time: Duration,
+    /// What it repeated, by destination.
+    pub repeated: Vec<RepeatCounts>,
     /// False if it stopped before it had taken all that the kernel held.
     pub is_drained: bool,
 }
@@ -116,6 +120,8 @@ pub struct Shard {
     recorder: Recorder,
     /// Empty between datagrams.
     gathered: Gathered<'static>,
+    /// Where each datagram goes besides. Boxed, as most shards have none.
+    repeater: Option<Box<Repeater>>,
 }
 
 /// The part of a shard that samples go to.
@@ -158,7 +164,16 @@ impl Shard {
                 },
             },
             gathered: Gathered::default(),
+            repeater: None,
         }
+    }
+
+    /// Repeats every datagram to these addresses from now on; none of them may be its own.
+    #[must_use]
+    pub fn repeating_to(mut self, addresses: &[SocketAddr]) -> Shard {
+        let is_any = !addresses.is_empty();
+        self.repeater = is_any.then(|| Box::new(Repeater::new(addresses)));
+        self
     }
 
     /// Receives and records until it is told to stop.
@@ -173,6 +188,7 @@ impl Shard {
     ) -> io::Result<()> {
         loop {
             let turn = receiver.receive(&mut self)?;
+            self.send_repeated();
             let at_leisure = turn.datagrams == 0;
             self.recorder.table.forget_some(match at_leisure {
                 true => FORGET_SERIES_MAX,
@@ -193,6 +209,7 @@ impl Shard {
                     Command::Forget(silence) => self.forget(silence),
                     Command::Stop => {
                         let is_drained = receiver.drain(&mut self)?;
+                        self.send_repeated();
                         let hand_over = self.hand_over(Interval::default(), receiver.sockets());
                         hand_overs(HandOver {
                             is_drained,
@@ -232,7 +249,18 @@ impl Shard {
                 .collect(),
             receive: ReceiveCounters::default(),
             cpu_time: thread_cpu_time(),
+            repeated: self
+                .repeater
+                .as_mut()
+                .map_or(Vec::new(), |it| it.take_counts()),
             is_drained: true,
+        }
+    }
+
+    /// Sends what a batch left to be repeated.
+    fn send_repeated(&mut self) {
+        if let Some(repeater) = &mut self.repeater {
+            repeater.send();
         }
     }
 }
@@ -249,6 +277,9 @@ impl Visit for Shard {
         self.counts.datagrams += 1;
         self.counts.bytes += datagram.bytes.len() as u64;
         let mut bytes = datagram.bytes;
+        if let Some(repeater) = &mut self.repeater {
+            repeater.take(bytes);
+        }
         if datagram.cut_bytes > 0 {
             self.counts.datagrams_truncated += 1;
             let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);

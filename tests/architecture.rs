@@ -6,24 +6,34 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 16] = [
+const MODULES: [(&str, &[&str]); 17] = [
     ("cli", &["config"]),
     (
         "config",
-        &["kernel", "naming", "sink", "snapshot", "transport"],
+        &[
+            "kernel",
+            "naming",
+            "repeat",
+            "sink",
+            "snapshot",
+            "transport",
+        ],
     ),
     ("transport", &[]),
     ("kernel", &[]),
     ("simd", &[]),
     ("protocol", &["metric", "simd"]),
     ("metric", &["simd"]),
-    ("shard", &["kernel", "metric", "protocol"]),
+    ("repeat", &[]),
+    ("shard", &["kernel", "metric", "protocol", "repeat"]),
     ("snapshot", &["metric"]),
     ("naming", &["metric", "snapshot"]),
     ("format", &["naming"]),
     (
         "telemetry",
-        &["kernel", "metric", "naming", "shard", "sink", "snapshot"],
+        &[
+            "kernel", "metric", "naming", "repeat", "shard", "sink", "snapshot",
+        ],
     ),
     (
         "flusher",
@@ -32,6 +42,7 @@ const MODULES: [(&str, &[&str]); 16] = [
             "kernel",
             "metric",
             "naming",
+            "repeat",
             "shard",
             "sink",
             "snapshot",
@@ -50,6 +61,7 @@ const MODULES: [(&str, &[&str]); 16] = [
             "kernel",
             "metric",
             "naming",
+            "repeat",
             "shard",
             "sink",
             "telemetry",

@@ -59,6 +59,7 @@ impl Config {
             max_datagram_bytes: settings
                 .max_datagram
                 .map_or(65_507, |DatagramSize(bytes)| bytes),
+            repeat: listed_once(settings.repeat).unwrap_or_default(),
             sinks: listed_once(settings.sink).unwrap_or_default(),
             queue_bytes: settings.queue_bytes.map_or(256 << 20, |Size(bytes)| bytes),
             command_timeout: settings

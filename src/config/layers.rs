@@ -28,6 +28,7 @@ impl Settings {
             max_wait
             receive_buffer
             max_datagram
+            repeat
             sink
             queue_bytes
             command_timeout

@@ -21,6 +21,7 @@ use log::LevelFilter;
 
 use crate::kernel::EngineChoice;
 use crate::naming::Dialect;
+use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
 use crate::transport::BindAddress;
@@ -46,6 +47,8 @@ pub struct Config {
     pub receive_buffer_bytes: usize,
     /// The longest datagram that is taken whole: 1 to 65,507.
     pub max_datagram_bytes: usize,
+    /// Where each datagram goes besides, none twice.
+    pub repeat: Vec<RepeatAddress>,
 
     /// Where points go, no sink twice. Empty if none was given: the console then, where the
     /// standard output is worth it.

@@ -33,6 +33,7 @@ impl From<&Config> for Settings {
             max_wait: Some(Time(config.max_wait)),
             receive_buffer: Some(Size(config.receive_buffer_bytes)),
             max_datagram: Some(DatagramSize(config.max_datagram_bytes)),
+            repeat: Some(config.repeat.clone()),
             sink: Some(config.sinks.clone()),
             queue_bytes: Some(Size(config.queue_bytes)),
             command_timeout: Some(Time(config.command_timeout)),

@@ -16,6 +16,7 @@ use super::values::{
 };
 use crate::kernel::EngineChoice;
 use crate::naming::Dialect;
+use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
 use crate::transport::BindAddress;
@@ -91,6 +92,17 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<DatagramSize>)]
     #[serde(with = "text::number")]
     pub max_datagram: Option<DatagramSize>,
+
+    /// Send every datagram on to this UDP address as it came: host:port, [::1]:port; repeatable
+    /// [default: none]
+    ///
+    /// For a trial beside another daemon, which gets the same traffic. If that one is down or slow,
+    /// it misses datagrams, which are counted; nothing else happens. A host name is resolved once,
+    /// at start.
+    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING, action = Append)]
+    #[arg(value_parser = text::parse::<RepeatAddress>)]
+    #[serde(with = "text::many")]
+    pub repeat: Option<Vec<RepeatAddress>>,
 
     /// Send points there: [host]:port or port of a Graphite server, graphite://host:port,
     /// graphite+pickle://host:port or console:; repeatable [default: console:]

@@ -29,6 +29,7 @@ fn an_empty_file_gives_the_defaults() {
         max_wait: Duration::from_millis(20),
         receive_buffer_bytes: 32 * 1024 * 1024,
         max_datagram_bytes: 65_507,
+        repeat: Vec::new(),
         sinks: Vec::new(),
         queue_bytes: 256 * 1024 * 1024,
         command_timeout: Duration::from_secs(10),

@@ -1,7 +1,7 @@
 //! Starts the shards: a thread for each, which opens its engine and receives.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
@@ -20,6 +20,7 @@ const REFUSED_LINES_LOGGED_MAX: usize = 8;
 pub(super) fn start(
     config: &Config,
     sockets: Vec<Vec<UdpSocket>>,
+    repeat: &[SocketAddr],
     selection: &Selection,
     messages: &mpsc::Sender<Message>,
 ) -> Result<Vec<ShardLink>, StartError> {
@@ -50,6 +51,7 @@ pub(super) fn start(
                 epoch,
             },
             sockets,
+            repeat: repeat.to_vec(),
             waker: waker.clone(),
             selection: selection.clone(),
             receive: ReceiveSettings {
@@ -78,6 +80,7 @@ pub(super) fn start(
 struct ShardSeed {
     settings: ShardSettings,
     sockets: Vec<UdpSocket>,
+    repeat: Vec<SocketAddr>,
     waker: Waker,
     selection: Selection,
     receive: ReceiveSettings,
@@ -111,7 +114,8 @@ impl ShardSeed {
             // As above: whoever took the flusher down takes us down too.
             let _ = messages.send(Message::HandOver(Box::new(hand_over)));
         };
-        if let Err(error) = Shard::new(self.settings).run(engine, inbox, hand_over) {
+        let shard_itself = Shard::new(self.settings).repeating_to(&self.repeat);
+        if let Err(error) = shard_itself.run(engine, inbox, hand_over) {
             // Going on without this shard would lose its share of the traffic in silence.
             log::error!("shard {shard} cannot receive any more: {error}");
             std::process::exit(1);

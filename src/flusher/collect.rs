@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::{Message, ShardLink};
 use crate::kernel::ReceiveCounters;
 use crate::metric::{Interval, Silence};
+use crate::repeat::{Repeated, Watch};
 use crate::shard::{Command, HandOver, RefusedLine, ShardCounts};
 use crate::snapshot::Merger;
 
@@ -21,6 +22,7 @@ pub(super) struct Collected {
     pub(super) kernel_drops: u64,
     pub(super) receive_queue_bytes: u64,
     pub(super) receive: ReceiveCounters,
+    pub(super) repeated: Repeated,
     pub(super) busiest_shard: f64,
 }
 
@@ -49,6 +51,7 @@ pub(super) struct Collector {
     shards: Vec<Shard>,
     inbox: mpsc::Receiver<Message>,
     max_series: usize,
+    repeat_watch: Watch,
     is_stopping: bool,
 }
 
@@ -80,6 +83,7 @@ impl Collector {
             shards: shards.collect(),
             inbox,
             max_series,
+            repeat_watch: Watch::default(),
             is_stopping: false,
         }
     }
@@ -130,9 +134,11 @@ impl Collector {
                 );
             }
             for answer in std::mem::take(&mut shard.answers) {
+                self.repeat_watch.add(&answer.repeated);
                 shard.take_account(number, answer, self.max_series, &mut collected);
             }
         }
+        collected.repeated = self.repeat_watch.finish(Instant::now());
         collected
     }
 

@@ -177,6 +177,7 @@ impl Flusher {
             kernel_drops: collected.kernel_drops,
             receive_queue_bytes: collected.receive_queue_bytes,
             receive: collected.receive,
+            repeated: collected.repeated,
             busiest_shard: collected.busiest_shard,
             late: now.wall.saturating_sub(due.end),
             ..FlushCounts::default()

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::kernel::ReceiveCounters;
 use crate::naming::{Dialect, FlushTime, Naming, Points};
+use crate::repeat::Repeated;
 use crate::shard::ShardCounts;
 use crate::sink::Counters;
 use crate::snapshot::MergerCounts;
@@ -86,6 +87,8 @@ pub struct FlushCounts {
     pub receive_queue_bytes: u64,
     /// What the engines counted.
     pub receive: ReceiveCounters,
+    /// What was repeated to other daemons.
+    pub repeated: Repeated,
     /// The share of its time that the busiest shard computed, 0 to 1.
     pub busiest_shard: f64,
     /// Points that no finite number could be given for.

@@ -68,6 +68,8 @@ impl Ringstat {
         writer.count("receive.out_of_buffers", flush.receive.out_of_buffers);
         writer.count("receive.rebuilds", flush.receive.rebuilds);
         writer.count("receive.socket_errors", flush.receive.socket_errors);
+        writer.count("repeat.datagrams", flush.repeated.datagrams);
+        writer.count("repeat.dropped", flush.repeated.dropped);
         for (metric_type, count) in MetricType::ALL.into_iter().zip(flush.merger.reported) {
             writer.count(&format!("series.{}", metric_type.word()), count);
         }

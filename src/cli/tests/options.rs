@@ -65,7 +65,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 43] = [
+const TWO_VALUES: [(&str, &str, &str); 44] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -73,6 +73,7 @@ const TWO_VALUES: [(&str, &str, &str); 43] = [
     ("max-wait", "6ms", "0"),
     ("receive-buffer", "1MiB", "2MB"),
     ("max-datagram", "9000", "8KiB"),
+    ("repeat", "127.0.0.1:1", "127.0.0.1:2"),
     ("sink", "graphite://a:1", "console:"),
     ("queue-bytes", "1GiB", "1000"),
     ("command-timeout", "5", "500ms"),

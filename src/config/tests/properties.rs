@@ -41,6 +41,10 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         of(any::<u32>()),
         number(1 << 30),
         number(65_507),
+        of(vec(
+            (1..=u16::MAX).prop_map(|port| format!("h:{port}").parse().unwrap()),
+            0..4,
+        )),
     );
     let sending = (
         of(vec(
@@ -111,6 +115,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 max_wait: receiving.4.map(|ns| Time(Duration::from_nanos(ns.into()))),
                 receive_buffer: receiving.5.map(Size),
                 max_datagram: receiving.6.map(DatagramSize),
+                repeat: receiving.7,
                 sink: sending.0,
                 queue_bytes: sending.1.map(Size),
                 command_timeout: sending.2.map(|ns| Time(Duration::from_nanos(ns.into()))),
