@@ -23,7 +23,7 @@ use crate::kernel::EngineChoice;
 use crate::naming::Dialect;
 use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
-use crate::snapshot::Idle;
+use crate::snapshot::{Idle, IdleTimes};
 use crate::transport::BindAddress;
 use facility::Facility;
 use prefix::HostLabel;
@@ -125,6 +125,19 @@ pub struct Config {
     pub log_level: LevelFilter,
     /// How often -v was given: from 1 on a sample of the refused lines is logged.
     pub verbose: u8,
+}
+
+impl Config {
+    /// What becomes of silent series, by type.
+    #[must_use]
+    pub fn idle_times(&self) -> IdleTimes {
+        IdleTimes {
+            counters: self.idle_counters,
+            timers: self.idle_timers,
+            sets: self.idle_sets,
+            gauges: self.idle_gauges,
+        }
+    }
 }
 
 /// What defaults depend on besides the settings.

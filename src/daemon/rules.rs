@@ -4,7 +4,6 @@ use crate::config::Config;
 use crate::flusher::{FlusherSettings, StateFile};
 use crate::metric::Limits;
 use crate::naming::{Heads, Naming, NamingSettings};
-use crate::snapshot::IdleTimes;
 use crate::telemetry::{OwnLines, OwnWords};
 
 /// The flusher's part.
@@ -14,15 +13,9 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
         align: config.align,
         max_wait: config.max_wait,
         naming: Naming::new(&naming_settings(config)),
-        idle_rules: config.naming.idle_rules(
-            config.flush_interval,
-            IdleTimes {
-                counters: config.idle_counters,
-                timers: config.idle_timers,
-                sets: config.idle_sets,
-                gauges: config.idle_gauges,
-            },
-        ),
+        idle_rules: config
+            .naming
+            .idle_rules(config.flush_interval, config.idle_times()),
         limits: limits(config),
         weighted_timers: config.weighted_timers,
         own: config.own_prefix.as_ref().map(|prefix| OwnLines {
