@@ -183,7 +183,8 @@ mod tests {
 
     use super::*;
     use crate::format::CHUNK_BYTES;
-    use crate::naming::Value;
+    use crate::metric::MetricType;
+    use crate::naming::{Statistic, Value};
     use crate::sink::backlog::Order;
     use crate::sink::{Queue, SinkHandle};
 
@@ -215,6 +216,8 @@ mod tests {
                 tags: b"",
                 value: Value::Shortest(1.0),
                 time_unix_s: 10,
+                metric_type: MetricType::Gauge,
+                statistic: Statistic::Other,
             });
         }
         assert_eq!(outputs.finish(""), count);
