@@ -101,6 +101,7 @@ pub fn run(
             Place::Server { host, port } => drivers.push(Driver::Graphite(Graphite {
                 host: host.clone(),
                 port: *port,
+                lifetime: sink.address().lifetime,
                 queue,
                 resolve: Arc::clone(&settings.resolve),
                 patience: settings.patience,

@@ -37,6 +37,16 @@ pub enum Place {
     Command(String),
 }
 
+/// How long a connection to a server is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Lifetime {
+    /// `connection=lasting`: as long as it stands.
+    #[default]
+    Lasting,
+    /// `connection=flush`: for one flush. It begins when the flush does and ends with it.
+    Flush,
+}
+
 /// Where a sink sends to and how. [`fmt::Display`] gives the full form, which reads back equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SinkAddress {
@@ -44,6 +54,8 @@ pub struct SinkAddress {
     pub kind: SinkKind,
     /// Where the kind leads to.
     pub place: Place,
+    /// How long its connections last; of no account where there are none.
+    pub lifetime: Lifetime,
     /// How many bytes this sink may queue; the option `queue_bytes` where not set.
     pub queue_bytes: Option<u64>,
     /// Where slots go that do not fit the queue or cannot be delivered at the end; without it
@@ -57,6 +69,7 @@ impl SinkAddress {
         SinkAddress {
             kind: SinkKind::Console,
             place: Place::Output,
+            lifetime: Lifetime::default(),
             queue_bytes: None,
             spool: None,
         }
@@ -130,6 +143,7 @@ impl FromStr for SinkAddress {
         let mut address = SinkAddress {
             kind: listed.kind,
             place,
+            lifetime: Lifetime::default(),
             queue_bytes: None,
             spool: None,
         };
@@ -152,6 +166,10 @@ impl fmt::Display for SinkAddress {
             Place::Server { host, port } => write!(out, "://{host}:{port}")?,
         }
         let mut separator = '?';
+        if self.lifetime == Lifetime::Flush {
+            write!(out, "{separator}connection=flush")?;
+            separator = '&';
+        }
         if let Some(bytes) = self.queue_bytes {
             write!(out, "{separator}queue_bytes={bytes}")?;
             separator = '&';
@@ -193,6 +211,7 @@ fn parse_command(
     Ok(SinkAddress {
         kind: listed.kind,
         place: Place::Command(command.to_owned()),
+        lifetime: Lifetime::default(),
         queue_bytes: None,
         spool: None,
     })
@@ -308,6 +327,18 @@ fn read_settings(
                 "sink `{text}`: no such setting `{key}`; there are: {}",
                 listed.settings.join(", ")
             )));
+        }
+        if key == "connection" {
+            address.lifetime = match value {
+                "lasting" => Lifetime::Lasting,
+                "flush" => Lifetime::Flush,
+                _ => {
+                    return Err(AddressError(format!(
+                        "sink `{text}`: a connection is `lasting`, or there is one for each `flush`"
+                    )));
+                }
+            };
+            continue;
         }
         if key == "spool" {
             if !value.starts_with('/') {

@@ -1,21 +1,20 @@
-//! Sends the parts of slots to a Graphite receiver over one TCP connection that stays open.
+//! Sends the parts of slots to a Graphite receiver, over one TCP connection that stays open or over
+//! one for each flush.
 
-use std::cell::{Cell, RefCell};
+mod by_flush;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::TcpStream;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-use tokio::task::{JoinHandle, spawn_local};
-
 use super::backlog::Sent;
 use super::backoff::Backoff;
+use super::connection::Connection;
 use super::dial::{Resolve, dial};
 use super::stream::Stream;
-use super::{Part, Queue};
+use super::{Lifetime, Part, Queue};
 
 /// How long a sink waits for what.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +50,8 @@ pub struct Graphite {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// How long a connection is used.
+    pub lifetime: Lifetime,
     /// What to send.
     pub queue: Arc<Queue>,
     /// Asked again at each attempt to connect.
@@ -63,6 +64,13 @@ impl Graphite {
     /// Sends until the queue is closed and empty. `adopt` makes a connected socket into a stream.
     /// Runs in a `LocalSet`.
     pub async fn run<S: Stream>(self, adopt: impl Fn(TcpStream) -> io::Result<S>) {
+        match self.lifetime {
+            Lifetime::Lasting => self.run_lasting(adopt).await,
+            Lifetime::Flush => self.run_by_flush(adopt).await,
+        }
+    }
+
+    async fn run_lasting<S: Stream>(self, adopt: impl Fn(TcpStream) -> io::Result<S>) {
         let mut backoff = Backoff::new(self.patience.backoff_min, self.patience.backoff_max);
         let mut outage = Outage::default();
         let mut connected_before = false;
@@ -81,6 +89,7 @@ impl Graphite {
                 Err(error) => Err(error),
             };
             if let Err(error) = ended {
+                self.queue.count_failure();
                 outage.begin(self.queue.name(), &error);
             }
             if self.queue.is_finished() {
@@ -128,10 +137,9 @@ impl Graphite {
                 part = self.queue.take() => part,
             };
             let Some(part) = part else {
-                return self.finish(&connection, last_sent).await;
+                return finish(connection, last_sent, &self.queue, self.patience.close).await;
             };
-            if let Err(error) = connection.write(&part).await {
-                self.queue.cut_off();
+            if let Err(error) = self.write(&connection, &part).await {
                 last_sent.repeat(&self.queue);
                 return Err(error);
             }
@@ -142,24 +150,36 @@ impl Graphite {
         }
     }
 
-    /// Ends a connection over which nothing more is to come. The peer gets a moment to close it
-    /// too, as it does when it has read all; if it breaks instead, the last slot is sent again.
-    async fn finish<S: Stream>(
-        &self,
-        connection: &Connection<S>,
-        last_sent: LastSent,
-    ) -> io::Result<()> {
-        if last_sent.parts.is_empty() {
-            return Ok(());
+    /// Writes the part that was taken last; one that is cut off is queued again.
+    async fn write<S: Stream>(&self, connection: &Connection<S>, part: &Part) -> io::Result<()> {
+        let began = Instant::now();
+        let written = connection.write(part).await;
+        match written {
+            Ok(()) => self.queue.count_write(part, began.elapsed()),
+            Err(_) => self.queue.cut_off(),
         }
-        connection.stream.finish();
-        let ended = tokio::time::timeout(self.patience.close, connection.ended()).await;
-        if let Ok(Err(error)) = ended {
-            last_sent.repeat(&self.queue);
-            return Err(error);
-        }
-        Ok(())
+        written
     }
+}
+
+/// Ends a connection over which nothing more is to come. The peer gets a moment to close it too, as
+/// it does when it has read all; if it breaks instead, the last slot is sent again.
+async fn finish<S: Stream>(
+    connection: Connection<S>,
+    last_sent: LastSent,
+    queue: &Queue,
+    patience: Duration,
+) -> io::Result<()> {
+    if last_sent.parts.is_empty() {
+        return Ok(());
+    }
+    connection.finish();
+    let ended = tokio::time::timeout(patience, connection.ended()).await;
+    if let Ok(Err(error)) = ended {
+        last_sent.repeat(queue);
+        return Err(error);
+    }
+    Ok(())
 }
 
 /// What was written of the last slot, kept until the next one begins. The kernel has taken it, but
@@ -215,137 +235,9 @@ enum Proof {
     Proven,
 }
 
-/// A stream with a read always under way, which notices the peer's end before anything is written.
-struct Connection<S: Stream> {
-    stream: Rc<S>,
-    end: Rc<End>,
-    write_patience: Duration,
-}
-
-/// How a connection ended, told by the task that reads.
-#[derive(Default)]
-struct End {
-    result: RefCell<Option<io::Result<()>>>,
-    told: Notify,
-}
-
-impl<S: Stream> Connection<S> {
-    fn new(stream: S, write_patience: Duration) -> Connection<S> {
-        let stream = Rc::new(stream);
-        let end = Rc::new(End::default());
-        // Not kept: it ends with the stream.
-        drop(spawn_local(watch(Rc::clone(&stream), Rc::clone(&end))));
-        Connection {
-            stream,
-            end,
-            write_patience,
-        }
-    }
-
-    /// Waits for the connection's end; may be dropped at any await.
-    async fn ended(&self) -> io::Result<()> {
-        loop {
-            if let Some(result) = self.end.result.take() {
-                return result;
-            }
-            self.end.told.notified().await;
-        }
-    }
-
-    /// Writes a part whole.
-    async fn write(&self, part: &Part) -> io::Result<()> {
-        let guard = StallGuard::new(&self.stream, self.write_patience);
-        for chunk in &part.chunks {
-            let mut rest = chunk.clone();
-            while !rest.is_empty() {
-                let piece = rest.slice(..rest.len().min(PIECE_BYTES_MAX));
-                let written = self.stream.write(piece).await;
-                if guard.stalled.get() {
-                    return Err(stalled(self.write_patience));
-                }
-                let written = written?;
-                if written == 0 {
-                    return Err(io::ErrorKind::WriteZero.into());
-                }
-                guard.progress.set(Instant::now());
-                rest = rest.slice(written..);
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<S: Stream> Drop for Connection<S> {
-    fn drop(&mut self) {
-        // Ends the read under way; the kernel still delivers what was written.
-        self.stream.shutdown();
-    }
-}
-
-fn stalled(patience: Duration) -> io::Error {
-    let text = format!("the peer took no bytes for {patience:?}");
-    io::Error::new(io::ErrorKind::TimedOut, text)
-}
-
 fn closed_at_once() -> io::Error {
     let text = "the peer closes right after it takes points, perhaps a balancer without a receiver";
     io::Error::new(io::ErrorKind::ConnectionAborted, text)
-}
-
-/// Reads until the connection ends. Graphite never answers, so what arrives is thrown away.
-async fn watch<S: Stream>(stream: Rc<S>, end: Rc<End>) {
-    let mut buffer = vec![0; 512];
-    let result = loop {
-        let (read, returned) = stream.read(buffer).await;
-        buffer = returned;
-        match read {
-            Ok(0) => break Ok(()),
-            Ok(_) => {}
-            Err(error) => break Err(error),
-        }
-    };
-    end.result.replace(Some(result));
-    end.told.notify_one();
-}
-
-/// Shuts a stream down when no bytes were taken for too long: a write cannot be given a deadline
-/// of its own, because its future must not be dropped.
-struct StallGuard {
-    progress: Rc<Cell<Instant>>,
-    stalled: Rc<Cell<bool>>,
-    task: JoinHandle<()>,
-}
-
-impl StallGuard {
-    fn new<S: Stream>(stream: &Rc<S>, patience: Duration) -> StallGuard {
-        let progress = Rc::new(Cell::new(Instant::now()));
-        let stalled = Rc::new(Cell::new(false));
-        let task = {
-            let (stream, progress, stalled) = (stream.clone(), progress.clone(), stalled.clone());
-            spawn_local(async move {
-                loop {
-                    let deadline = progress.get() + patience;
-                    if Instant::now() >= deadline {
-                        break;
-                    }
-                    tokio::time::sleep_until(deadline.into()).await;
-                }
-                stalled.set(true);
-                stream.shutdown();
-            })
-        };
-        StallGuard {
-            progress,
-            stalled,
-            task,
-        }
-    }
-}
-
-impl Drop for StallGuard {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 /// Since when a sink has been down, so that an outage makes two log lines and not two a try.
@@ -379,9 +271,6 @@ impl Outage {
 /// of a connection whose peer reads as things come. One that hangs may leave more unread: Linux lets
 /// a receive buffer grow to `net.ipv4.tcp_rmem`, which may be 32 MiB.
 const REPEATED_BYTES_MAX: u64 = 8 << 20;
-
-/// The most bytes that one write hands to the kernel.
-const PIECE_BYTES_MAX: usize = 4 << 20;
 
 /// A part is in doubt when its connection ends, even in order, this soon after.
 const IN_DOUBT: Duration = Duration::from_secs(1);

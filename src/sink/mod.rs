@@ -6,6 +6,7 @@ pub mod address;
 pub mod backlog;
 pub mod backoff;
 pub mod command;
+mod connection;
 pub mod console;
 pub mod counters;
 pub mod dial;
@@ -16,7 +17,7 @@ pub mod spool;
 pub mod spooler;
 pub mod stream;
 
-pub use address::SinkAddress;
+pub use address::{Lifetime, SinkAddress};
 pub use counters::{Counters, LastSlot};
 pub use handle::SinkHandle;
 pub use queue::Queue;

@@ -165,6 +165,14 @@ impl Queue {
         }
     }
 
+    /// Whether [`Queue::take`] would return a part at once.
+    pub fn has_due_part(&self) -> bool {
+        match self.look(|backlog, now| backlog.due(now)) {
+            Look::Ready(due) => due.is_some_and(|due| due <= Instant::now()),
+            Look::Ended => false,
+        }
+    }
+
     /// As [`Queue::take`], for a consumer that is a thread.
     pub fn take_blocking(&self) -> Option<Part> {
         let mut state = self.lock();

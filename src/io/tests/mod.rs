@@ -11,6 +11,7 @@ use crate::sink::dial::Resolve;
 use crate::sink::graphite::Patience;
 use crate::sink::{Counters, Part, SinkAddress};
 
+mod by_flush;
 mod commands;
 mod endings;
 mod faults;

@@ -53,14 +53,14 @@ pub const SINK_TYPES: &[SinkType] = &[
         scheme: "graphite",
         form: "graphite://host:2003",
         place: PlaceForm::Server { default_port: 2003 },
-        settings: &["queue_bytes", "spool", "spool_bytes"],
+        settings: &["queue_bytes", "spool", "spool_bytes", "connection"],
     },
     SinkType {
         kind: SinkKind::GraphitePickle,
         scheme: "graphite+pickle",
         form: "graphite+pickle://host:2004",
         place: PlaceForm::Server { default_port: 2004 },
-        settings: &["queue_bytes", "spool", "spool_bytes"],
+        settings: &["queue_bytes", "spool", "spool_bytes", "connection"],
     },
     SinkType {
         kind: SinkKind::Console,

@@ -33,6 +33,15 @@ fn short_and_long_forms_lead_to_the_same_places() {
         ("command+binary+prefix:x y", "command+binary+prefix:x y"),
         ("g:1?queue_bytes=64KiB", "graphite://g:1?queue_bytes=65536"),
         ("console:?queue_bytes=9", "console:?queue_bytes=9"),
+        ("g?connection=lasting", "graphite://g:2003"),
+        (
+            "g:1?queue_bytes=9&connection=flush",
+            "graphite://g:1?connection=flush&queue_bytes=9",
+        ),
+        (
+            "graphite+pickle://g?connection=flush",
+            "graphite+pickle://g:2004?connection=flush",
+        ),
         (
             "g?spool=/var/spool/x",
             "graphite://g:2003?spool=/var/spool/x&spool_bytes=1073741824",
@@ -57,6 +66,8 @@ fn wrong_addresses_say_what_is_wrong() {
         ("file:x", "`graphite+pickle://host:2004`"),
         ("file:x", "`command+binary+prefix:CMD`"),
         ("command+text:x", "no such type of sink"),
+        ("g?connection=often", "`lasting`"),
+        ("console:?connection=flush", "no such setting"),
         ("command:", "the command is empty"),
         ("command+binary: \t", "the command is empty"),
         ("g:port", "no such type of sink"),

@@ -1,0 +1,148 @@
+//! A connection to a Graphite receiver: its end is noticed at once, and a write that stalls ends.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_local};
+
+use super::Part;
+use super::stream::Stream;
+
+/// A stream with a read always under way, which notices the peer's end before anything is written.
+pub(super) struct Connection<S: Stream> {
+    stream: Rc<S>,
+    end: Rc<End>,
+    write_patience: Duration,
+}
+
+/// How a connection ended, told by the task that reads.
+#[derive(Default)]
+struct End {
+    result: RefCell<Option<io::Result<()>>>,
+    told: Notify,
+}
+
+impl<S: Stream> Connection<S> {
+    pub(super) fn new(stream: S, write_patience: Duration) -> Connection<S> {
+        let stream = Rc::new(stream);
+        let end = Rc::new(End::default());
+        // Not kept: it ends with the stream.
+        drop(spawn_local(watch(Rc::clone(&stream), Rc::clone(&end))));
+        Connection {
+            stream,
+            end,
+            write_patience,
+        }
+    }
+
+    /// Waits for the connection's end; may be dropped at any await.
+    pub(super) async fn ended(&self) -> io::Result<()> {
+        loop {
+            if let Some(result) = self.end.result.take() {
+                return result;
+            }
+            self.end.told.notified().await;
+        }
+    }
+
+    /// Says that nothing more is written; what was is still delivered, and reads go on.
+    pub(super) fn finish(&self) {
+        self.stream.finish();
+    }
+
+    /// Writes a part whole.
+    pub(super) async fn write(&self, part: &Part) -> io::Result<()> {
+        let guard = StallGuard::new(&self.stream, self.write_patience);
+        for chunk in &part.chunks {
+            let mut rest = chunk.clone();
+            while !rest.is_empty() {
+                let piece = rest.slice(..rest.len().min(PIECE_BYTES_MAX));
+                let written = self.stream.write(piece).await;
+                if guard.stalled.get() {
+                    return Err(stalled(self.write_patience));
+                }
+                let written = written?;
+                if written == 0 {
+                    return Err(io::ErrorKind::WriteZero.into());
+                }
+                guard.progress.set(Instant::now());
+                rest = rest.slice(written..);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Stream> Drop for Connection<S> {
+    fn drop(&mut self) {
+        // Ends the read under way; the kernel still delivers what was written.
+        self.stream.shutdown();
+    }
+}
+
+fn stalled(patience: Duration) -> io::Error {
+    let text = format!("the peer took no bytes for {patience:?}");
+    io::Error::new(io::ErrorKind::TimedOut, text)
+}
+
+/// Reads until the connection ends. Graphite never answers, so what arrives is thrown away.
+async fn watch<S: Stream>(stream: Rc<S>, end: Rc<End>) {
+    let mut buffer = vec![0; 512];
+    let result = loop {
+        let (read, returned) = stream.read(buffer).await;
+        buffer = returned;
+        match read {
+            Ok(0) => break Ok(()),
+            Ok(_) => {}
+            Err(error) => break Err(error),
+        }
+    };
+    end.result.replace(Some(result));
+    end.told.notify_one();
+}
+
+/// Shuts a stream down when no bytes were taken for too long: a write cannot be given a deadline
+/// of its own, because its future must not be dropped.
+struct StallGuard {
+    progress: Rc<Cell<Instant>>,
+    stalled: Rc<Cell<bool>>,
+    task: JoinHandle<()>,
+}
+
+impl StallGuard {
+    fn new<S: Stream>(stream: &Rc<S>, patience: Duration) -> StallGuard {
+        let progress = Rc::new(Cell::new(Instant::now()));
+        let stalled = Rc::new(Cell::new(false));
+        let task = {
+            let (stream, progress, stalled) = (stream.clone(), progress.clone(), stalled.clone());
+            spawn_local(async move {
+                loop {
+                    let deadline = progress.get() + patience;
+                    if Instant::now() >= deadline {
+                        break;
+                    }
+                    tokio::time::sleep_until(deadline.into()).await;
+                }
+                stalled.set(true);
+                stream.shutdown();
+            })
+        };
+        StallGuard {
+            progress,
+            stalled,
+            task,
+        }
+    }
+}
+
+impl Drop for StallGuard {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The most bytes that one write hands to the kernel.
+const PIECE_BYTES_MAX: usize = 4 << 20;
