@@ -16,6 +16,7 @@ const MODULES: [(&str, &[&str]); 17] = [
             "repeat",
             "sink",
             "snapshot",
+            "telemetry",
             "transport",
         ],
     ),

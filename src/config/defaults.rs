@@ -11,6 +11,7 @@ use super::values::{
 use super::{Config, Machine, Settings, relations};
 use crate::naming::Dialect;
 use crate::snapshot::Idle;
+use crate::telemetry::OwnWords;
 use crate::transport::BindAddress;
 
 /// More shards by default would cost memory and batches; one takes what most machines receive.
@@ -28,6 +29,7 @@ impl Config {
     /// A message that names the settings that do not.
     pub fn new(settings: Settings, machine: &Machine) -> Result<Self, String> {
         let naming = settings.naming.unwrap_or_default();
+        let own_metrics = settings.own_metrics.unwrap_or_default();
         let (idle, idle_gauges) = default_idle(naming);
         let idle = settings.idle.unwrap_or(idle);
         let flush_interval = settings
@@ -39,7 +41,7 @@ impl Config {
         let prefix = settings.prefix.unwrap_or_default().expand(&machine.host)?;
         let own_prefix = settings
             .own_prefix
-            .unwrap_or_else(|| default_own_prefix(naming))
+            .unwrap_or_else(|| default_own_prefix(naming, own_metrics))
             .expand(&machine.host)?;
         let suffix = settings.suffix.unwrap_or_default().expand(&machine.host)?;
         let config = Self {
@@ -86,6 +88,11 @@ impl Config {
             idle_sets: settings.idle_sets.unwrap_or(idle),
             idle_gauges: settings.idle_gauges.unwrap_or(idle_gauges),
             own_prefix: Some(own_prefix).filter(|prefix| !prefix.is_empty()),
+            own_metrics,
+            own_namespace: settings
+                .own_namespace
+                .unwrap_or_else(|| Prefix(DEFAULT_OWN_NAMESPACE.to_owned()))
+                .expand(&machine.host)?,
             input_counter: settings.input_counter.map(|PathText(text)| text),
             max_series: settings.max_series.map_or(1_000_000, |Count(count)| count),
             max_timer_values: settings
@@ -132,13 +139,17 @@ fn default_idle(naming: Dialect) -> (Idle, Idle) {
     }
 }
 
-fn default_own_prefix(naming: Dialect) -> Prefix {
-    Prefix(if naming.has_own_metrics() {
-        "ringstat.{host}".to_owned()
-    } else {
-        String::new()
-    })
+fn default_own_prefix(naming: Dialect, own_metrics: OwnWords) -> Prefix {
+    let prefix = match own_metrics {
+        OwnWords::Etsy => "statsd",
+        OwnWords::Ringstat if naming.has_own_metrics() => "ringstat.{host}",
+        OwnWords::Ringstat => "",
+    };
+    Prefix(prefix.to_owned())
 }
+
+/// etsy's globalPrefix, as it comes and in its legacy namespace.
+pub(super) const DEFAULT_OWN_NAMESPACE: &str = "stats";
 
 /// The list without repetitions; None if it is empty, which says no more than no list.
 fn listed_once<T: PartialEq>(list: Option<Vec<T>>) -> Option<Vec<T>> {

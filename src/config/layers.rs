@@ -52,6 +52,8 @@ impl Settings {
             idle_sets
             idle_gauges
             own_prefix
+            own_metrics
+            own_namespace
             input_counter
             max_series
             max_timer_values

@@ -24,6 +24,7 @@ use crate::naming::Dialect;
 use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::{Idle, IdleTimes};
+use crate::telemetry::OwnWords;
 use crate::transport::BindAddress;
 use facility::Facility;
 use prefix::HostLabel;
@@ -97,6 +98,10 @@ pub struct Config {
     pub idle_gauges: Idle,
     /// Where the daemon's own metrics go, made like `prefix`; None: they are not sent.
     pub own_prefix: Option<String>,
+    /// In whose words own metrics are.
+    pub own_metrics: OwnWords,
+    /// What goes before `own_prefix` in etsy's words, made like `prefix`.
+    pub own_namespace: String,
     /// The name of a counter of all samples received; not empty.
     pub input_counter: Option<String>,
 

@@ -57,6 +57,8 @@ impl From<&Config> for Settings {
             idle_sets: unless_same(config.idle_sets),
             idle_gauges: Some(config.idle_gauges),
             own_prefix: Some(Prefix(config.own_prefix.clone().unwrap_or_default())),
+            own_metrics: Some(config.own_metrics),
+            own_namespace: Some(Prefix(config.own_namespace.clone())),
             input_counter: text(&config.input_counter),
             max_series: Some(Count(config.max_series)),
             max_timer_values: Some(Count(config.max_timer_values)),

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::Config;
+use super::defaults::DEFAULT_OWN_NAMESPACE;
 use super::values::{Size, Time};
 use crate::naming::Dialect;
 use crate::sink::SinkAddress;
 use crate::sink::address::SinkKind;
 use crate::snapshot::Idle;
+use crate::telemetry::OwnWords;
 
 /// Below this, two flushes would have one time stamp in Graphite.
 const GRAPHITE_INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -25,6 +27,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     check_sinks(config)?;
     check_log(config)?;
     check_input_counter(config)?;
+    check_own_metrics(config)?;
     check_type_prefixes(config)?;
     match config.naming {
         Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
@@ -51,8 +54,10 @@ fn check_times(config: &Config) -> Result<(), String> {
         | SinkKind::CommandBinary
         | SinkKind::CommandPrefixedBinary => false,
     });
+    // etsy's statsd takes such intervals too, and whoever sends in its words comes from there.
     if let Some(sink) = in_whole_seconds
         && config.flush_interval < GRAPHITE_INTERVAL_MIN
+        && config.own_metrics == OwnWords::Ringstat
     {
         return Err(format!(
             "flush = {flush} does not go with sink = {sink}: Graphite's time stamps are whole \
@@ -201,6 +206,29 @@ fn check_type_prefixes(config: &Config) -> Result<(), String> {
                 config.naming
             ));
         }
+    }
+    Ok(())
+}
+
+/// etsy's words are made for etsy's namespaces.
+fn check_own_metrics(config: &Config) -> Result<(), String> {
+    let (naming, words) = (config.naming, config.own_metrics);
+    let has_namespace = match (words, naming) {
+        (OwnWords::Etsy, Dialect::Etsy) => true,
+        (OwnWords::Etsy, Dialect::EtsyLegacy) | (OwnWords::Ringstat, _) => false,
+        (OwnWords::Etsy, Dialect::Gstatsd | Dialect::Statsite | Dialect::PythonStatsite) => {
+            return Err(format!(
+                "own_metrics = etsy does not go with naming = {naming}: only with etsy and \
+                 etsy-legacy"
+            ));
+        }
+    };
+    if !has_namespace && config.own_namespace != DEFAULT_OWN_NAMESPACE {
+        return Err(format!(
+            "own_namespace = {:?} has no effect with own_metrics = {words} and naming = {naming}; \
+             it is for own_metrics = etsy and naming = etsy",
+            config.own_namespace
+        ));
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::naming::Dialect;
 use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
+use crate::telemetry::OwnWords;
 use crate::transport::BindAddress;
 
 /// Settings from one source: what is `None` was not given there.
@@ -300,13 +301,32 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub idle_gauges: Option<Idle>,
 
-    /// Where ringstat's own metrics go [default: ringstat.{host}; none with naming gstatsd]
+    /// Where ringstat's own metrics go
+    /// [default: ringstat.{host}; none with naming gstatsd; statsd with own_metrics etsy]
     ///
     /// An empty value sends none of them. {host} is the first label of the host name.
     #[arg(long, value_name = "PREFIX", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Prefix>)]
     #[serde(with = "text::one")]
     pub own_prefix: Option<Prefix>,
+
+    /// In whose words the own metrics are: ringstat or etsy [default: ringstat]
+    ///
+    /// etsy: statsd.numStats, bad_lines_seen, packets_received and the rest of what etsy's statsd
+    /// sends about itself, with own_prefix in the place of its prefixStats. With naming etsy and
+    /// etsy-legacy only, and with intervals below a second allowed, as there.
+    #[arg(long, value_name = "WORDS", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<OwnWords>)]
+    #[serde(with = "text::one")]
+    pub own_metrics: Option<OwnWords>,
+
+    /// What goes before own_prefix in own metrics in etsy's words [default: stats]
+    ///
+    /// etsy's globalPrefix; it may be empty. With naming etsy only.
+    #[arg(long, value_name = "PREFIX", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<Prefix>)]
+    #[serde(with = "text::one")]
+    pub own_namespace: Option<Prefix>,
 
     /// Count all samples received in a counter of this name [default: none]
     ///

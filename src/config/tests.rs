@@ -52,6 +52,8 @@ fn an_empty_file_gives_the_defaults() {
         idle_sets: Idle::After(Duration::from_secs(300)),
         idle_gauges: Idle::Never,
         own_prefix: Some("ringstat.web7".to_owned()),
+        own_metrics: OwnWords::Ringstat,
+        own_namespace: "stats".to_owned(),
         input_counter: None,
         max_series: 1_000_000,
         max_timer_values: 4_000_000,
@@ -95,6 +97,14 @@ fn some_defaults_follow_the_naming() {
     let own = config("naming = 'gstatsd'\nalign = true\nown_prefix = 'own'").unwrap();
     assert!(own.align);
     assert_eq!(own.own_prefix.as_deref(), Some("own"));
+}
+
+#[test]
+fn etsys_words_have_defaults_of_their_own() {
+    let config = config("own_metrics = 'etsy'\nflush = '200ms'\nsink = 'g:2003'").unwrap();
+    assert_eq!(config.own_prefix.as_deref(), Some("statsd"));
+    assert_eq!(config.own_namespace, "stats");
+    assert_eq!(config.flush_interval, Duration::from_millis(200));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::flusher::{FlusherSettings, StateFile};
 use crate::metric::Limits;
 use crate::naming::{Heads, Naming, NamingSettings};
-use crate::telemetry::{OwnLines, OwnWords};
+use crate::telemetry::OwnLines;
 
 /// The flusher's part.
 pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> FlusherSettings {
@@ -19,11 +19,11 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
         limits: limits(config),
         weighted_timers: config.weighted_timers,
         own: config.own_prefix.as_ref().map(|prefix| OwnLines {
-            words: OwnWords::Ringstat,
+            words: config.own_metrics,
             dialect: config.naming,
             prefix: prefix.clone(),
-            namespace: String::new(),
-            suffix: String::new(),
+            namespace: config.own_namespace.clone(),
+            suffix: config.suffix.clone(),
         }),
         state_file,
     }

@@ -78,7 +78,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         text.clone(),
         text.clone(),
         text.clone(),
-        of(prefix.prop_map(Prefix)),
+        of(prefix.clone().prop_map(Prefix)),
     );
     let per_type = (
         flag.clone(),
@@ -86,6 +86,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         of(idle.clone()),
         of(idle.clone()),
         text,
+        of(prop_oneof![Just(OwnWords::Ringstat), Just(OwnWords::Etsy)]),
+        of(prefix.prop_map(Prefix)),
     );
     let limits = (
         number(COUNT),
@@ -139,6 +141,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 idle_sets: per_type.3,
                 idle_gauges: adding.6,
                 own_prefix: adding.7,
+                own_metrics: per_type.5,
+                own_namespace: per_type.6,
                 input_counter: per_type.4,
                 max_series: limits.0.map(Count),
                 max_timer_values: limits.1.map(Count),

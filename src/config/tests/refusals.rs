@@ -243,6 +243,20 @@ fn settings_that_do_not_go_together_are_refused() {
          series; set idle_counters to none",
     );
     refused(
+        "naming = 'gstatsd'\nown_metrics = 'etsy'\nidle = 'none'",
+        "own_metrics = etsy does not go with naming = gstatsd: only with etsy and etsy-legacy",
+    );
+    for text in [
+        "own_namespace = 'acme'",
+        "own_namespace = 'acme'\nnaming = 'etsy-legacy'\nown_metrics = 'etsy'",
+    ] {
+        let message = config(text).expect_err(text);
+        assert!(
+            message.contains("own_namespace = \"acme\" has no effect"),
+            "{message}"
+        );
+    }
+    refused(
         "naming = 'gstatsd'\nidle_gauges = 0",
         "idle_gauges = 0 does not go with naming = gstatsd, which says nothing of silent series; \
          set idle_gauges to none",
