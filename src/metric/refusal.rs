@@ -25,6 +25,10 @@ pub enum Refusal {
     BadTime,
     /// A field that looks like no known extension, an empty one, or one given twice.
     BadField,
+    /// A line or a frame of a stream that is longer than a datagram could be.
+    TooLong,
+    /// A binary frame after which nobody can tell where the next one begins.
+    BadFrame,
     /// The table is full of live series (`max_series`).
     SeriesLimit,
     /// The interval holds as many key-values as it may (`max_timer_values`).
@@ -33,7 +37,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Refusal; 12] = [
+    pub const ALL: [Refusal; 14] = [
         Refusal::EmptyName,
         Refusal::NameTooLong,
         Refusal::SegmentTooLong,
@@ -44,6 +48,8 @@ impl Refusal {
         Refusal::BadRate,
         Refusal::BadTime,
         Refusal::BadField,
+        Refusal::TooLong,
+        Refusal::BadFrame,
         Refusal::SeriesLimit,
         Refusal::ValueLimit,
     ];
@@ -61,6 +67,8 @@ impl Refusal {
             Refusal::BadRate => "bad_rate",
             Refusal::BadTime => "bad_time",
             Refusal::BadField => "bad_field",
+            Refusal::TooLong => "too_long",
+            Refusal::BadFrame => "bad_frame",
             Refusal::SeriesLimit => "series_limit",
             Refusal::ValueLimit => "value_limit",
         }

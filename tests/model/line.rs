@@ -1,5 +1,6 @@
 //! The model's grammar of a line: a name and its links, each link a sample or a refusal.
 
+use super::frame;
 use super::number::{decimal, is_space, trim};
 
 /// A metric type, as the letters of the wire fold into it.
@@ -52,17 +53,55 @@ pub enum Line {
     },
 }
 
-/// The lines of a datagram, without white space around them and without empty ones.
-pub fn lines(datagram: &[u8]) -> Vec<&[u8]> {
+/// What a datagram or a stream consists of.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'a> {
+    /// A line, without white space around it, and not empty.
+    Text(&'a [u8]),
+    /// A binary frame, or all that follows where one is broken.
+    Frame(&'a [u8]),
+}
+
+/// The lines of a datagram, and its frames, which only one that begins with a frame has.
+pub fn lines(datagram: &[u8]) -> Vec<Entry<'_>> {
+    if datagram.first() == Some(&frame::MAGIC) {
+        return stream(datagram);
+    }
     datagram
         .split(|&byte| byte == b'\n')
         .map(trim)
         .filter(|line| !line.is_empty())
+        .map(Entry::Text)
         .collect()
 }
 
-/// Reads one line as [`lines`] gives it.
-pub fn read(line: &[u8]) -> Line {
+/// The lines and frames of a stream, up to the first frame that is broken.
+pub fn stream(mut bytes: &[u8]) -> Vec<Entry<'_>> {
+    let mut entries = Vec::new();
+    while let Some(&first) = bytes.first() {
+        if first == frame::MAGIC {
+            let length = frame::length(bytes).unwrap_or(bytes.len());
+            let (frame, rest) = bytes.split_at(length);
+            entries.push(Entry::Frame(frame));
+            bytes = rest;
+            continue;
+        }
+        let end = bytes.iter().position(|&byte| byte == b'\n');
+        let line = trim(&bytes[..end.unwrap_or(bytes.len())]);
+        if !line.is_empty() {
+            entries.push(Entry::Text(line));
+        }
+        bytes = &bytes[end.map_or(bytes.len(), |end| end + 1)..];
+    }
+    entries
+}
+
+/// Reads one line or frame as [`lines`] gives it.
+pub fn read(entry: Entry<'_>) -> Line {
+    let line = match entry {
+        Entry::Text(line) => line,
+        Entry::Frame(frame) => return frame::read(frame),
+    };
     if line.starts_with(b"_e{") || line.starts_with(b"_sc|") {
         return Line::Skipped;
     }

@@ -10,6 +10,7 @@
     reason = "each test binary and each fuzz target includes the model and uses a part of it"
 )]
 
+mod frame;
 pub mod line;
 mod name;
 mod number;
@@ -195,7 +196,13 @@ impl Model {
         }
     }
 
-    fn take_line(&mut self, line: &[u8], shard: usize, datagram: usize, counts: &mut Counts) {
+    fn take_line(
+        &mut self,
+        line: line::Entry<'_>,
+        shard: usize,
+        datagram: usize,
+        counts: &mut Counts,
+    ) {
         counts.lines += 1;
         let (name, links) = match line::read(line) {
             Line::Skipped => {
