@@ -47,8 +47,8 @@ impl fmt::Display for BindAddress {
 /// What is wrong with the text of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AddressError {
-    text: String,
-    fault: Fault,
+    pub(super) text: String,
+    pub(super) fault: Fault,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,9 +140,9 @@ fn parse(text: &str) -> Result<BindAddress, Fault> {
         };
     }
     match text.split_once("://") {
-        None => HostPort::parse(text).map(BindAddress::Udp),
-        Some(("udp", place)) => HostPort::parse(place).map(BindAddress::Udp),
-        Some(("tcp", place)) => HostPort::parse(place).map(BindAddress::Tcp),
+        None => HostPort::parse(text, DEFAULT_PORT).map(BindAddress::Udp),
+        Some(("udp", place)) => HostPort::parse(place, DEFAULT_PORT).map(BindAddress::Udp),
+        Some(("tcp", place)) => HostPort::parse(place, DEFAULT_PORT).map(BindAddress::Tcp),
         Some((scheme, _)) => Err(Fault::Scheme(scheme.to_owned())),
     }
 }

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 
 use rustix::io::Errno;
+
+use super::place::{Place, Transport};
 
 /// A socket that could not be had.
 #[derive(Debug)]
@@ -19,12 +20,13 @@ pub struct BindError {
 enum Fault {
     Resolve(io::Error),
     NoAddress,
-    NoEngine,
     Twice,
     Bind {
+        transport: Transport,
         port: u16,
         error: io::Error,
     },
+    Path(io::Error),
     Option {
         name: &'static str,
         error: io::Error,
@@ -40,24 +42,25 @@ impl BindError {
         BindError::new(address, Fault::NoAddress)
     }
 
-    pub(super) fn no_engine(address: impl fmt::Display) -> Self {
-        BindError::new(address, Fault::NoEngine)
+    pub(super) fn twice(address: impl fmt::Display) -> Self {
+        BindError::new(address, Fault::Twice)
     }
 
-    pub(super) fn twice(address: SocketAddr) -> Self {
-        BindError::new(format_args!("udp://{address}"), Fault::Twice)
+    pub(super) fn bind(place: Place, error: io::Error) -> Self {
+        let fault = Fault::Bind {
+            transport: place.transport,
+            port: place.address.port(),
+            error,
+        };
+        BindError::new(place, fault)
     }
 
-    pub(super) fn bind(address: SocketAddr, error: io::Error) -> Self {
-        let port = address.port();
-        BindError::new(format_args!("udp://{address}"), Fault::Bind { port, error })
+    pub(super) fn option(place: Place, name: &'static str, error: io::Error) -> Self {
+        BindError::new(place, Fault::Option { name, error })
     }
 
-    pub(super) fn option(address: SocketAddr, name: &'static str, error: io::Error) -> Self {
-        BindError::new(
-            format_args!("udp://{address}"),
-            Fault::Option { name, error },
-        )
+    pub(super) fn path(address: impl fmt::Display, error: io::Error) -> Self {
+        BindError::new(address, Fault::Path(error))
     }
 
     fn new(address: impl fmt::Display, fault: Fault) -> Self {
@@ -82,10 +85,11 @@ impl BindError {
 impl Error for BindError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.fault {
-            Fault::Resolve(error) | Fault::Bind { error, .. } | Fault::Option { error, .. } => {
-                Some(error)
-            }
-            Fault::NoAddress | Fault::NoEngine | Fault::Twice => None,
+            Fault::Resolve(error)
+            | Fault::Bind { error, .. }
+            | Fault::Path(error)
+            | Fault::Option { error, .. } => Some(error),
+            Fault::NoAddress | Fault::Twice => None,
         }
     }
 }
@@ -96,10 +100,6 @@ impl fmt::Display for BindError {
         match &self.fault {
             Fault::Resolve(error) => write!(formatter, "cannot resolve {address}: {error}"),
             Fault::NoAddress => write!(formatter, "cannot resolve {address}: it has no address"),
-            Fault::NoEngine => write!(
-                formatter,
-                "cannot bind {address}: only UDP addresses can be bound"
-            ),
             Fault::Twice => write!(
                 formatter,
                 "cannot bind {address}: the address is given twice"
@@ -107,12 +107,18 @@ impl fmt::Display for BindError {
             Fault::Option { name, error } => {
                 write!(formatter, "cannot set {name} for {address}: {error}")
             }
-            Fault::Bind { port, error } => {
+            Fault::Path(error) => write!(formatter, "cannot bind {address}: {error}"),
+            Fault::Bind {
+                transport,
+                port,
+                error,
+            } => {
                 write!(formatter, "cannot bind {address}: ")?;
                 match Errno::from_io_error(error) {
                     Some(Errno::ADDRINUSE) => write!(
                         formatter,
-                        "address in use by another program (ss -ulpn 'sport = :{port}' names it)"
+                        "address in use by another program (ss {} 'sport = :{port}' names it)",
+                        transport.ss_options()
                     ),
                     Some(Errno::ADDRNOTAVAIL) => write!(
                         formatter,

@@ -39,8 +39,8 @@ impl fmt::Display for HostPort {
 }
 
 impl HostPort {
-    /// Reads `[HOST][:PORT]`; digits alone are a port, a host alone gets port 8125.
-    pub(super) fn parse(authority: &str) -> Result<HostPort, Fault> {
+    /// Reads `[HOST][:PORT]`; digits alone are a port, a host alone gets the default one.
+    pub(super) fn parse(authority: &str, default_port: u16) -> Result<HostPort, Fault> {
         if authority.is_empty() {
             return Err(Fault::Empty);
         }
@@ -53,7 +53,7 @@ impl HostPort {
             }
             let port = match rest.strip_prefix(':') {
                 Some(port) => parse_port(port)?,
-                None if rest.is_empty() => DEFAULT_PORT,
+                None if rest.is_empty() => default_port,
                 None => return Err(Fault::Bracket),
             };
             return Ok(HostPort {
@@ -68,7 +68,7 @@ impl HostPort {
             });
         }
         let (host, port) = match authority.rsplit_once(':') {
-            None => (authority, DEFAULT_PORT),
+            None => (authority, default_port),
             // With a second colon this is an IPv6 address whose end would be taken for a port.
             Some((host, _)) if host.contains(':') => return Err(Fault::BareIpv6),
             Some((host, port)) => (host, parse_port(port)?),

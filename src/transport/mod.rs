@@ -3,11 +3,18 @@
 mod address;
 mod bind_error;
 mod host;
+mod liveness;
 mod path;
+mod place;
+mod socket_file;
+mod streams;
 mod udp;
 
 pub use address::{AddressError, BindAddress};
 pub use bind_error::BindError;
 pub use host::{DEFAULT_PORT, HostPort};
+pub use liveness::LivenessAddress;
 pub use path::SocketPath;
+pub use socket_file::SocketFile;
+pub use streams::{BoundStreams, bind_liveness, bind_streams};
 pub use udp::{Bound, bind};

@@ -1,7 +1,10 @@
 //! Binding over loopback; every port is the kernel's choice.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::thread;
+use std::time::Duration;
 
+use super::place::kernel_has_ipv6;
 use super::*;
 
 const BUFFER_BYTES: usize = 65_536;
@@ -52,16 +55,13 @@ fn the_largest_receive_buffer_is_no_smaller_than_asked_for() {
 
 #[test]
 fn the_dual_stack_socket_does_not_depend_on_the_sysctl() {
-    let place = Place::new((Ipv6Addr::UNSPECIFIED, 0).into());
+    let place = Place::new(Transport::Udp, (Ipv6Addr::UNSPECIFIED, 0).into());
     for dual_stack in [true, false] {
-        let socket = open(
-            Place {
-                dual_stack,
-                ..place
-            },
-            true,
-        )
-        .unwrap();
+        let place = Place {
+            dual_stack,
+            ..place
+        };
+        let socket = place.open(true).unwrap();
         assert_eq!(sockopt::ipv6_v6only(&socket).unwrap(), !dual_stack);
     }
 }
@@ -80,9 +80,12 @@ fn with_port_0_all_shards_share_the_port_of_the_first() {
 #[test]
 fn an_address_held_by_another_socket_is_refused_even_if_it_shares_its_port() {
     for share_port in [false, true] {
-        let loopback = Place::new((Ipv4Addr::LOCALHOST, 0).into());
-        let holder = open(loopback, share_port).unwrap();
-        let port = holder.local_addr().unwrap().port();
+        let loopback = Place::new(Transport::Udp, (Ipv4Addr::LOCALHOST, 0).into());
+        let holder = loopback.open(share_port).unwrap();
+        let port = UdpSocket::from(holder.try_clone().unwrap())
+            .local_addr()
+            .unwrap()
+            .port();
         let error = bind(&addresses(&[&format!("127.0.0.1:{port}")]), 2, BUFFER_BYTES);
         let message = error.unwrap_err().to_string();
         let expected = format!(
@@ -95,9 +98,12 @@ fn an_address_held_by_another_socket_is_refused_even_if_it_shares_its_port() {
 
 #[test]
 fn an_address_that_becomes_free_within_a_second_is_taken() {
-    let loopback = Place::new((Ipv4Addr::LOCALHOST, 0).into());
-    let holder = open(loopback, false).unwrap();
-    let port = holder.local_addr().unwrap().port();
+    let loopback = Place::new(Transport::Udp, (Ipv4Addr::LOCALHOST, 0).into());
+    let holder = loopback.open(false).unwrap();
+    let port = UdpSocket::from(holder.try_clone().unwrap())
+        .local_addr()
+        .unwrap()
+        .port();
     let text = format!("127.0.0.1:{port}");
     let binding = thread::spawn(move || bind(&addresses(&[&text]), 1, BUFFER_BYTES).map(drop));
     // Whenever this comes, before or after the first try, the address is free in time.

@@ -1,0 +1,163 @@
+//! A Unix socket in the file system: made with its mode, unlinked when it is not needed any more.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::path::SocketPath;
+
+/// The file of a bound socket. Dropping this removes it, unless another one has taken its place.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Binds a socket of this type to a path. What a daemon left there that was killed is removed.
+    ///
+    /// # Errors
+    /// If somebody listens there, something else than a socket is there, or the folder is not
+    /// ours to write in.
+    pub(super) fn make(at: &SocketPath, socket_type: Type) -> io::Result<(Socket, SocketFile)> {
+        // The daemon may leave its folder before it removes the file.
+        let path = std::path::absolute(&at.path)?;
+        let socket = Socket::new(Domain::UNIX, socket_type, None)?;
+        // The short path, which the kernel has room for.
+        let address = SockAddr::unix(&at.path)?;
+        match socket.bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                remove_stale(&path, &address)?;
+                socket.bind(&address)?;
+            }
+            bound => bound?,
+        }
+        if let Some(mode) = at.mode {
+            fs::set_permissions(&path, Permissions::from_mode(mode))?;
+        }
+        let identity = identity(&path)?;
+        Ok((socket, SocketFile { path, identity }))
+    }
+
+    /// Leaves the file where it is: another process has the socket.
+    pub fn leave(mut self) {
+        // No file has this identity.
+        self.identity = (u64::MAX, u64::MAX);
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).ok() != Some(self.identity) {
+            return;
+        }
+        if let Err(error) = fs::remove_file(&self.path) {
+            log::warn!("cannot remove the socket {}: {error}", self.path.display());
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let file = fs::symlink_metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+/// Removes a socket that nobody listens to any more.
+fn remove_stale(path: &Path, address: &SockAddr) -> io::Result<()> {
+    if !fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file of that name which is no socket; remove it, or choose another path",
+        ));
+    }
+    let probe = Socket::new(Domain::UNIX, Type::DGRAM, None)?;
+    // Refused: no socket is behind the file (unix(7)). A socket of connections answers EPROTOTYPE.
+    match probe.connect(address).map_err(|error| error.kind()) {
+        Err(io::ErrorKind::ConnectionRefused) => fs::remove_file(path),
+        Ok(()) | Err(_) => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!(
+                "address in use by another program (ss -xlp src {} names it)",
+                path.display()
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixDatagram, UnixListener};
+
+    use super::*;
+
+    fn at(folder: &tempfile::TempDir, mode: Option<u32>) -> SocketPath {
+        let path = folder.path().join("socket");
+        SocketPath { path, mode }
+    }
+
+    #[test]
+    fn a_socket_has_its_mode_and_goes_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = at(&folder, Some(0o640));
+        let (_socket, file) = SocketFile::make(&at, Type::DGRAM).unwrap();
+        let mode = fs::metadata(&at.path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        drop(file);
+        assert!(!at.path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_daemon_left_is_taken_over() {
+        for socket_type in [Type::STREAM, Type::DGRAM] {
+            let folder = tempfile::tempdir().unwrap();
+            let at = at(&folder, None);
+            drop(UnixListener::bind(&at.path).unwrap());
+            SocketFile::make(&at, socket_type).unwrap();
+            assert!(!at.path.exists());
+            drop(UnixDatagram::bind(&at.path).unwrap());
+            SocketFile::make(&at, socket_type).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_socket_in_use_is_left_alone() {
+        for socket_type in [Type::STREAM, Type::DGRAM] {
+            let folder = tempfile::tempdir().unwrap();
+            let at = at(&folder, None);
+            let listener = UnixListener::bind(&at.path).unwrap();
+            let error = SocketFile::make(&at, socket_type).unwrap_err().to_string();
+            assert!(error.contains("in use by another program"), "{error}");
+            drop(listener);
+            fs::remove_file(&at.path).unwrap();
+            let _datagrams = UnixDatagram::bind(&at.path).unwrap();
+            let error = SocketFile::make(&at, socket_type).unwrap_err().to_string();
+            assert!(error.contains("in use by another program"), "{error}");
+            assert!(at.path.exists());
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = at(&folder, None);
+        fs::write(&at.path, "precious").unwrap();
+        let error = SocketFile::make(&at, Type::STREAM).unwrap_err().to_string();
+        assert!(error.contains("is no socket"), "{error}");
+        assert_eq!(fs::read(&at.path).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn the_socket_of_a_successor_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = at(&folder, None);
+        let (socket, file) = SocketFile::make(&at, Type::STREAM).unwrap();
+        drop(socket);
+        let (_socket, _successor) = SocketFile::make(&at, Type::STREAM).unwrap();
+        drop(file);
+        assert!(at.path.exists());
+    }
+}
