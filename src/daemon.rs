@@ -5,6 +5,7 @@ mod listening;
 mod outlets;
 mod rules;
 mod shards;
+mod streams;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::sink::SinkAddress;
 use crate::transport::{self, Bound};
 use background::PidFile;
 use listening::Listening;
+use streams::Streams;
 
 /// Why the daemon could not start. Its text names the address or file, the reason and what to do.
 #[derive(Debug)]
@@ -89,6 +91,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
         .map_err(StartError::new)?;
     let repeated_to = repeat::resolve(&config.repeat, &bound.addresses).map_err(StartError::new)?;
+    let streams = Streams::bind(config)?;
     // Only now, as the file may be that of a daemon which holds these addresses.
     if let Some(file) = &state_file {
         file.check().map_err(StartError::new)?;
@@ -96,11 +99,15 @@ pub fn run(config: &Config) -> Result<(), StartError> {
     let launcher = match config.daemonize {
         true => match background::detach()? {
             Some(launcher) => Some(launcher),
-            None => return Ok(()),
+            None => {
+                streams.leave();
+                return Ok(());
+            }
         },
         false => None,
     };
     let started = PidFile::create(pid_file).and_then(|pid_file| {
+        let bound = (bound, streams);
         let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
     });
@@ -138,7 +145,7 @@ impl Stages {
 fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
-    bound: Bound,
+    (bound, streams): (Bound, Streams),
     repeated_to: &[SocketAddr],
     selection: &Selection,
     state_file: Option<StateFile>,
@@ -149,8 +156,17 @@ fn start_stages(
     let outlets = io.sinks().iter().cloned().zip(encodings);
     let outlets = outlets.map(|(sink, encoding)| Outlet { sink, encoding });
     let outlets: Vec<Outlet> = outlets.collect();
-    let listening = Listening::of(&bound);
-    let links = shards::start(config, bound.shards, repeated_to, selection, &messages)?;
+    let listening = Listening::of(&bound, &streams);
+    let basis = shards::basis(config);
+    let mut links = shards::start(
+        config,
+        bound.shards,
+        repeated_to,
+        selection,
+        &basis,
+        &messages,
+    )?;
+    links.extend(streams.start(config, links.len(), &basis, &messages)?);
     // Whoever reads that it listens may send, and may send signals.
     listening.log(config, selection);
     for address in repeated_to {

@@ -36,4 +36,6 @@ pub mod sink;
 
 pub mod io;
 
+pub mod streams;
+
 pub mod daemon;

@@ -2,6 +2,8 @@
 //! A shard shares nothing with the others. Hot path: no allocation for a known series, no lock,
 //! no log.
 
+mod streams;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -16,6 +18,8 @@ use crate::metric::{
 };
 use crate::protocol::{self, LineCounts, Record};
 use crate::repeat::{RepeatCounts, Repeater};
+
+pub use streams::ConnectionCounts;
 
 /// What the flusher asks of a shard. It pulls the shard's waker after sending.
 #[derive(Debug)]
@@ -37,8 +41,10 @@ pub struct ShardCounts {
     pub datagrams_skipped: u64,
     /// Those longer than `max_datagram`, whose last line was lost.
     pub datagrams_truncated: u64,
-    /// Bytes of all datagrams, as far as they were not cut off.
+    /// Bytes of all datagrams, as far as they were not cut off, and of all streams.
     pub bytes: u64,
+    /// Of the shard that reads streams: its connections.
+    pub connections: ConnectionCounts,
     /// Lines and links.
     pub lines: LineCounts,
     /// Samples recorded.
@@ -54,6 +60,7 @@ impl ShardCounts {
         self.datagrams_skipped += other.datagrams_skipped;
         self.datagrams_truncated += other.datagrams_truncated;
         self.bytes += other.bytes;
+        self.connections.merge(&other.connections);
         self.lines.merge(&other.lines);
         self.samples += other.samples;
         self.refusals.merge(&other.refusals);
@@ -229,9 +236,15 @@ impl Shard {
         self.recorder.table.forget_some(FORGET_SERIES_MAX);
     }
 
+    /// Forgets some of what may be forgotten. Returns whether there is more of it.
+    pub fn forget_some(&mut self) -> bool {
+        self.recorder.table.forget_some(FORGET_SERIES_MAX) > 0
+    }
+
     /// Moves the interval out and an empty one in.
     pub fn hand_over(&mut self, empty: Interval, sockets: &[std::net::UdpSocket]) -> HandOver {
         let counts = std::mem::take(&mut self.counts);
+        self.counts.connections.open = counts.connections.open;
         HandOver {
             shard: self.shard,
             interval: self.recorder.table.hand_over(empty),

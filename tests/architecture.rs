@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 17] = [
+const MODULES: [(&str, &[&str]); 18] = [
     ("cli", &["config"]),
     (
         "config",
@@ -52,6 +52,11 @@ const MODULES: [(&str, &[&str]); 17] = [
     ),
     ("sink", &[]),
     ("io", &["sink"]),
+    // The event loop is the one of the sinks.
+    (
+        "streams",
+        &["io", "kernel", "metric", "protocol", "shard", "transport"],
+    ),
     (
         "daemon",
         &[
@@ -65,6 +70,7 @@ const MODULES: [(&str, &[&str]); 17] = [
             "repeat",
             "shard",
             "sink",
+            "streams",
             "telemetry",
             "transport",
         ],

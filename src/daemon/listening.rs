@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::streams::Streams;
 use crate::config::Config;
 use crate::kernel::{self, Selection};
 use crate::transport::Bound;
@@ -9,14 +10,16 @@ use crate::transport::Bound;
 /// What there is to say of the sockets once they are in use.
 pub(super) struct Listening {
     addresses: Vec<SocketAddr>,
+    streams: Vec<String>,
     receive_buffer_bytes: usize,
     warning: Option<String>,
 }
 
 impl Listening {
-    pub(super) fn of(bound: &Bound) -> Listening {
+    pub(super) fn of(bound: &Bound, streams: &Streams) -> Listening {
         Listening {
             addresses: bound.addresses.clone(),
+            streams: streams.addresses().to_vec(),
             receive_buffer_bytes: bound.receive_buffer_bytes,
             warning: bound.warning.clone(),
         }
@@ -29,6 +32,12 @@ impl Listening {
                 "listening on udp://{address}, {} shard{plural}",
                 config.shards
             );
+        }
+        for address in &self.streams {
+            log::info!("listening on {address}");
+        }
+        if self.addresses.is_empty() {
+            return;
         }
         log::info!("{}", selection.line);
         if let Some(warning) = &self.warning {

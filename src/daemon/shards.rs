@@ -16,19 +16,36 @@ use crate::shard::{Command, Shard, ShardSettings};
 /// Refused lines that each shard keeps of an interval to be logged, if that is asked for.
 const REFUSED_LINES_LOGGED_MAX: usize = 8;
 
+/// What all shards have in common. The number is that of the first.
+pub(super) fn basis(config: &Config) -> ShardSettings {
+    ShardSettings {
+        shard: 0,
+        rules: config
+            .naming
+            .input_rules(config.tags, config.weighted_timers),
+        limits: rules::limits(config),
+        set_hash: SetHash::new(),
+        refused_lines_max: match config.verbose {
+            0 => 0,
+            _ => REFUSED_LINES_LOGGED_MAX,
+        },
+        epoch: Instant::now(),
+    }
+}
+
 /// Starts one thread for each group of sockets, and waits until all receive.
 pub(super) fn start(
     config: &Config,
     sockets: Vec<Vec<UdpSocket>>,
     repeat: &[SocketAddr],
     selection: &Selection,
+    basis: &ShardSettings,
     messages: &mpsc::Sender<Message>,
 ) -> Result<Vec<ShardLink>, StartError> {
     let cpus = match config.pin {
         true => kernel::allowed_cpus(),
         false => Vec::new(),
     };
-    let (set_hash, epoch) = (SetHash::new(), Instant::now());
     let (started, starts) = mpsc::channel();
     let mut links = Vec::new();
     for (shard, sockets) in sockets.into_iter().enumerate() {
@@ -39,16 +56,7 @@ pub(super) fn start(
         let seed = ShardSeed {
             settings: ShardSettings {
                 shard,
-                rules: config
-                    .naming
-                    .input_rules(config.tags, config.weighted_timers),
-                limits: rules::limits(config),
-                set_hash: set_hash.clone(),
-                refused_lines_max: match config.verbose {
-                    0 => 0,
-                    _ => REFUSED_LINES_LOGGED_MAX,
-                },
-                epoch,
+                ..basis.clone()
             },
             sockets,
             repeat: repeat.to_vec(),

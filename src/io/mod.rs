@@ -21,9 +21,7 @@ mod runtime;
 mod signals;
 mod stream;
 
-use runtime::Runtime;
-
-pub use runtime::Backend;
+pub use runtime::{Backend, Runtime};
 pub use signals::Stop;
 pub use stream::Stream;
 
@@ -122,7 +120,7 @@ pub fn run(
     thread::Builder::new()
         .name("io".to_owned())
         .spawn(move || {
-            let runtime = match Runtime::new(wanted) {
+            let runtime = match Runtime::new(wanted, "sinks", SINK_OPERATIONS_MAX) {
                 Ok(runtime) => runtime,
                 Err(error) => {
                     // `run` waits for this answer.
@@ -296,6 +294,9 @@ async fn drive(drivers: Vec<Driver>, backend: Backend, closed: oneshot::Receiver
         }
     }
 }
+
+/// Two operations per sink are under way at most.
+const SINK_OPERATIONS_MAX: u32 = 256;
 
 /// How long the io thread may take to put its connections away.
 const CLOSING_MAX: Duration = Duration::from_secs(1);

@@ -31,6 +31,7 @@ mod ring;
 mod select;
 mod socket;
 mod waker;
+mod watched;
 
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use engine::{Engine, ReceiveSettings};
 pub use select::{EngineChoice, EngineKind, SelectError, Selection, select};
 pub use socket::{SMALL_DATAGRAM_BYTES, SocketMemory, bounded_wait};
 pub use waker::Waker;
+pub use watched::Watched;
 
 /// One datagram as the kernel delivered it, borrowed from a buffer that is lent again afterwards.
 #[derive(Clone, Copy, Debug)]

@@ -59,7 +59,7 @@ impl Waker {
     ///
     /// The event goes first, then the flag. The other way round, a wake in between would leave
     /// the flag set and the event empty, and no later wake would write.
-    pub(super) fn take_event(&self) -> bool {
+    pub fn take_event(&self) -> bool {
         let mut count = [0; 8];
         // EAGAIN if the write has yet to come; it then ends one wait for nothing.
         let _ = rustix::io::read(&self.shared.event, &mut count);

@@ -28,7 +28,7 @@ const FLUSH_INTERVAL: Duration = Duration::from_millis(60);
 
 fn on_both_back_ends(scenario: impl Fn(Backend)) {
     for backend in [Backend::Tokio, Backend::Uring] {
-        if let Err(error) = super::Runtime::new(Some(backend)) {
+        if let Err(error) = super::Runtime::new(Some(backend), "tests", 1) {
             eprintln!("skipped on {backend:?}: {error}");
             continue;
         }

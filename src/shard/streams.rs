@@ -1,0 +1,62 @@
+//! What a shard does whose lines come over streams.
+
+use super::{Recording, Shard};
+use crate::kernel::Visit;
+use crate::protocol::{self, Block, Broken, Framing};
+
+/// What became of the connections of one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionCounts {
+    /// Accepted and read.
+    pub accepted: u64,
+    /// Closed at once, because so many were open.
+    pub refused: u64,
+    /// Open at the end of the interval.
+    pub open: u64,
+}
+
+impl ConnectionCounts {
+    /// Adds what another shard counted.
+    pub(super) fn merge(&mut self, other: &ConnectionCounts) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.open += other.open;
+    }
+}
+
+impl Shard {
+    /// Takes a piece of a stream.
+    ///
+    /// # Errors
+    /// After a broken frame: nothing more of this stream can be understood.
+    pub fn piece(&mut self, framing: &mut Framing, piece: &[u8]) -> Result<(), Broken> {
+        self.batch();
+        self.counts.bytes += piece.len() as u64;
+        framing.feed(piece, |block| self.block(block))
+    }
+
+    /// Takes what is left of a stream that has ended.
+    ///
+    /// # Errors
+    /// If a frame was cut.
+    pub fn end_of_stream(&mut self, framing: Framing) -> Result<(), Broken> {
+        self.batch();
+        framing.finish(|block| self.block(block))
+    }
+
+    /// The counts of connections, for whoever accepts them.
+    pub fn connections(&mut self) -> &mut ConnectionCounts {
+        &mut self.counts.connections
+    }
+
+    fn block(&mut self, block: Block<'_>) -> Result<(), Broken> {
+        let mut recording = Recording {
+            gathered: std::mem::take(&mut self.gathered),
+            recorder: &mut self.recorder,
+        };
+        let read = protocol::read_block(block, &mut self.counts.lines, &mut recording);
+        recording.finish();
+        self.gathered = recording.gathered.recycle();
+        read
+    }
+}

@@ -1,0 +1,110 @@
+//! Reads one stream to its end, into the shard of all streams.
+
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::shared::Shared;
+use super::source::Source;
+use crate::protocol::{Broken, Framing};
+
+/// The sizes of a buffer in bytes. A read that fills one is followed by one with the next, so that
+/// a connection which is silent, or sends a few lines at a time, holds the first. What is read at
+/// once is what the others wait for.
+const BUFFER_BYTES: [usize; 3] = [512, 8 << 10, 64 << 10];
+
+/// How long the standard input may be silent at a stop before it is taken for empty. A pipe cannot
+/// be asked for an end as a socket can.
+const SILENCE_AT_STOP: Duration = Duration::from_millis(100);
+
+/// How a stream ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The peer closed it, or we did at a stop.
+    Closed,
+    /// The peer, or the network, cut it off.
+    Failed(io::Error),
+    /// A frame was broken, so that nothing more can be understood.
+    Broken,
+}
+
+/// Reads until the peer closes. What it sent last counts without a line feed, too, whatever ends
+/// the stream but a broken frame.
+pub(super) async fn read_connection(source: &Source, shared: &Shared) -> End {
+    let mut stream = Stream::default();
+    loop {
+        match stream.turn(source, shared).await {
+            Turn::More => {}
+            Turn::End(end) => return stream.finish(end, shared),
+        }
+    }
+}
+
+/// As [`read_connection`], for the standard input.
+pub(super) async fn read_stdin(source: &Source, shared: &Rc<Shared>) -> End {
+    let mut stream = Stream::default();
+    loop {
+        let turn = stream.turn(source, shared);
+        let turn = tokio::select! {
+            turn = turn => turn,
+            () = async {
+                shared.stopping().await;
+                tokio::time::sleep(SILENCE_AT_STOP).await;
+            } => Turn::End(End::Closed),
+        };
+        match turn {
+            Turn::More => {}
+            Turn::End(end) => return stream.finish(end, shared),
+        }
+    }
+}
+
+/// A stream on its way into the shard.
+#[derive(Default)]
+struct Stream {
+    framing: Framing,
+    buffer: Vec<u8>,
+    /// Which of the sizes the next buffer has.
+    size: usize,
+}
+
+enum Turn {
+    More,
+    End(End),
+}
+
+impl Stream {
+    /// Reads once.
+    async fn turn(&mut self, source: &Source, shared: &Shared) -> Turn {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        if buffer.capacity() != BUFFER_BYTES[self.size] {
+            buffer = Vec::with_capacity(BUFFER_BYTES[self.size]);
+        }
+        let (read, buffer) = source.read(buffer).await;
+        let turn = match read {
+            Ok(0) => Turn::End(End::Closed),
+            Ok(bytes) => {
+                self.size = match bytes == buffer.capacity() {
+                    true => (self.size + 1).min(BUFFER_BYTES.len() - 1),
+                    false => 0,
+                };
+                match shared.feed(&mut self.framing, &buffer[..bytes]) {
+                    Ok(()) => Turn::More,
+                    Err(Broken) => Turn::End(End::Broken),
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Turn::More,
+            Err(error) => Turn::End(End::Failed(error)),
+        };
+        self.buffer = buffer;
+        turn
+    }
+
+    fn finish(self, end: End, shared: &Shared) -> End {
+        match shared.finish(self.framing) {
+            Ok(()) => end,
+            Err(Broken) => End::Broken,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What all streams share: the shard that they feed, the limit on them, and the word to stop.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::sync::{Notify, watch};
+use tokio::task::spawn_local;
+
+use super::connection::{End, read_connection, read_stdin};
+use super::source::{Origin, Source};
+use super::sparse_log::SparseLog;
+use crate::io::Backend;
+use crate::kernel::{Datagram, Visit};
+use crate::protocol::{Broken, Framing};
+use crate::shard::Shard;
+
+/// A peer that is silent for this long is asked whether it is there, and is gone if it does not
+/// answer six times, ten seconds apart. So half-open connections do not count against the limit
+/// for ever.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
+const KEEPALIVE_TRIES: u32 = 6;
+
+/// Owned by the thread of all streams, together with its tasks.
+pub(super) struct Shared {
+    pub(super) backend: Backend,
+    shard: RefCell<Shard>,
+    connections_max: usize,
+    open: RefCell<HashMap<u64, Rc<Source>>>,
+    next_number: Cell<u64>,
+    reads_stdin: Cell<bool>,
+    stop: watch::Sender<bool>,
+    ended: Notify,
+    log: SparseLog,
+}
+
+impl Shared {
+    pub(super) fn new(shard: Shard, backend: Backend, connections_max: usize) -> Shared {
+        Shared {
+            backend,
+            shard: RefCell::new(shard),
+            connections_max,
+            open: RefCell::default(),
+            next_number: Cell::default(),
+            reads_stdin: Cell::default(),
+            stop: watch::Sender::new(false),
+            ended: Notify::new(),
+            log: SparseLog::default(),
+        }
+    }
+
+    /// Works with the shard; not across an await.
+    pub(super) fn with_shard<T>(&self, work: impl FnOnce(&mut Shard) -> T) -> T {
+        work(&mut self.shard.borrow_mut())
+    }
+
+    /// Takes what has come over a stream.
+    pub(super) fn feed(&self, framing: &mut Framing, piece: &[u8]) -> Result<(), Broken> {
+        self.with_shard(|shard| shard.piece(framing, piece))
+    }
+
+    /// Takes what is left of a stream that has ended.
+    pub(super) fn finish(&self, framing: Framing) -> Result<(), Broken> {
+        self.with_shard(|shard| shard.end_of_stream(framing))
+    }
+
+    /// Takes a datagram.
+    pub(super) fn datagram(&self, bytes: &[u8], cut_bytes: usize) {
+        self.with_shard(|shard| {
+            shard.batch();
+            shard.datagram(Datagram { bytes, cut_bytes });
+        });
+    }
+
+    /// Reads a connection that was accepted, if there is room for one more.
+    pub(super) fn welcome(self: &Rc<Self>, origin: Origin) {
+        let open = self.open.borrow().len();
+        let has_room = open < self.connections_max;
+        self.with_shard(|shard| {
+            let counts = shard.connections();
+            match has_room {
+                true => counts.accepted += 1,
+                false => counts.refused += 1,
+            }
+        });
+        if !has_room {
+            self.log.warn(&format!(
+                "{open} connections are open, and no more are taken (max_connections)"
+            ));
+            return;
+        }
+        if let Origin::Tcp(stream) = &origin {
+            let keepalive = TcpKeepalive::new()
+                .with_time(KEEPALIVE_AFTER)
+                .with_interval(KEEPALIVE_EVERY)
+                .with_retries(KEEPALIVE_TRIES);
+            if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
+                self.log.warn(&format!("cannot set SO_KEEPALIVE: {error}"));
+            }
+        }
+        let source = match Source::adopt(self.backend, origin) {
+            Ok(source) => Rc::new(source),
+            Err(error) => {
+                self.log.warn(&format!("cannot read a connection: {error}"));
+                return;
+            }
+        };
+        let number = self.next_number.get();
+        self.next_number.set(number + 1);
+        self.open.borrow_mut().insert(number, Rc::clone(&source));
+        self.count_open();
+        let shared = Rc::clone(self);
+        spawn_local(async move {
+            let end = read_connection(&source, &shared).await;
+            shared.note(&end, "a connection");
+            shared.open.borrow_mut().remove(&number);
+            shared.count_open();
+            shared.ended.notify_one();
+        });
+    }
+
+    /// Reads the standard input.
+    ///
+    /// # Errors
+    /// If the event loop cannot wait for it.
+    pub(super) fn read_stdin(self: &Rc<Self>) -> io::Result<()> {
+        let descriptor = io::stdin();
+        let descriptor = std::os::fd::AsFd::as_fd(&descriptor).try_clone_to_owned()?;
+        let source = Source::adopt(self.backend, Origin::Stdin(descriptor))?;
+        self.reads_stdin.set(true);
+        let shared = Rc::clone(self);
+        spawn_local(async move {
+            let end = read_stdin(&source, &shared).await;
+            shared.note(&end, "the standard input");
+            if matches!(end, End::Closed) && !shared.is_stopping() {
+                log::info!("the standard input has ended");
+            }
+            shared.reads_stdin.set(false);
+            shared.ended.notify_one();
+        });
+        Ok(())
+    }
+
+    fn count_open(&self) {
+        let open = self.open.borrow().len() as u64;
+        self.with_shard(|shard| shard.connections().open = open);
+    }
+
+    fn note(&self, end: &End, what: &str) {
+        match end {
+            End::Closed => {}
+            End::Failed(error) => log::debug!("{what} was cut off: {error}"),
+            End::Broken => self.log.warn(&format!(
+                "nothing more is read of {what}: it brought a broken frame (refused.bad_frame)"
+            )),
+        }
+    }
+
+    /// Writes a warning that must not fill the log, whatever peers do.
+    pub(super) fn warn(&self, text: &str) {
+        self.log.warn(text);
+    }
+
+    fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits for the word to stop.
+    pub(super) async fn stopping(&self) {
+        let mut stop = self.stop.subscribe();
+        // The sender lives as long as this does.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }
+
+    /// Gives the word to stop to whoever listens.
+    pub(super) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Makes what peers have sent by now the last of each connection, and waits until it is read.
+    pub(super) async fn drain(&self) {
+        for source in self.open.borrow().values() {
+            source.close_for_reading();
+        }
+        while self.reads_stdin.get() || !self.open.borrow().is_empty() {
+            self.ended.notified().await;
+        }
+    }
+}
