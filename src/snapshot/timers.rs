@@ -94,9 +94,7 @@ impl MergedTimers {
                 let at = &mut self.ends[merged as usize];
                 self.values[*at] = sample.value;
                 if weighted {
-                    // A shard that was late may still tell of an interval without weights.
-                    let weight = log.timers.weights.get(index);
-                    self.weights[*at] = weight.copied().unwrap_or(1.0);
+                    self.weights[*at] = log.timers.weights[index];
                 }
                 *at += 1;
             }
