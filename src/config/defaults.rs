@@ -6,7 +6,8 @@ use log::LevelFilter;
 
 use super::prefix::{PathText, Prefix};
 use super::values::{
-    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size, Time,
+    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size,
+    StatisticName, Time,
 };
 use super::{Config, Machine, Settings, relations};
 use crate::naming::Dialect;
@@ -78,9 +79,16 @@ impl Config {
             kv_prefix: settings.kv_prefix.map(|PathText(text)| text),
             suffix,
             counter_counts: settings.counter_counts.unwrap_or(true),
+            extended_counters: settings.extended_counters.unwrap_or_default(),
             percents: settings
                 .percent
                 .map_or_else(|| naming.percents(), distinct_percents),
+            timer_statistics: listed_once(settings.timer_statistics)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|StatisticName(name)| name)
+                .collect(),
+            histograms: settings.histogram.unwrap_or_default(),
             weighted_timers: settings.weighted_timers.unwrap_or(false),
             tags: settings.tags.unwrap_or(naming.keeps_tags()),
             idle_counters: settings.idle_counters.unwrap_or(idle),

@@ -43,7 +43,10 @@ impl Settings {
             kv_prefix
             suffix
             counter_counts
+            extended_counters
             percent
+            timer_statistics
+            histogram
             weighted_timers
             tags
             idle

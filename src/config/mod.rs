@@ -20,7 +20,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::kernel::EngineChoice;
-use crate::naming::Dialect;
+use crate::naming::{Dialect, ExtendedCounters, Histogram};
 use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::{Idle, IdleTimes};
@@ -82,8 +82,14 @@ pub struct Config {
     pub suffix: String,
     /// Whether a counter's sum is sent beside its rate.
     pub counter_counts: bool,
+    /// Whether counters are sent as a count and a rate.
+    pub extended_counters: ExtendedCounters,
     /// Percentiles in the order given: finite, not 0, -100 to 100, none twice.
     pub percents: Vec<f64>,
+    /// The statistics of timers that are sent, in the words of the naming; empty: all.
+    pub timer_statistics: Vec<String>,
+    /// Bins of timers; all of the kind that the naming has.
+    pub histograms: Vec<Histogram>,
     /// Whether a timer's sample rate counts in all its statistics.
     pub weighted_timers: bool,
     /// Whether tags are kept.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::prefix::{PathText, Prefix};
 use super::values::{
-    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size, Time,
+    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size,
+    StatisticName, Time,
 };
 use super::{Config, Settings};
 
@@ -24,6 +25,7 @@ impl From<&Config> for Settings {
         let same_idle =
             config.idle_counters == config.idle_timers && config.idle_counters == config.idle_sets;
         let unless_same = |idle| Some(idle).filter(|_| !same_idle);
+        let statistics = config.timer_statistics.iter().cloned().map(StatisticName);
         let path = |path: &PathBuf| FilePath(path.to_string_lossy().into_owned());
         Self {
             bind: Some(config.bind.clone()),
@@ -48,7 +50,10 @@ impl From<&Config> for Settings {
             kv_prefix: text(&config.kv_prefix),
             suffix: Some(Prefix(config.suffix.clone())),
             counter_counts: Some(config.counter_counts),
+            extended_counters: Some(config.extended_counters),
             percent: Some(vec![Percents(config.percents.clone())]),
+            timer_statistics: Some(statistics.collect()),
+            histogram: Some(config.histograms.clone()),
             weighted_timers: Some(config.weighted_timers),
             tags: Some(config.tags),
             idle: Some(config.idle_counters).filter(|_| same_idle),

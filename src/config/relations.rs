@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Config;
 use super::defaults::DEFAULT_OWN_NAMESPACE;
 use super::values::{Size, Time};
-use crate::naming::Dialect;
+use crate::naming::{Dialect, ExtendedCounters, STATSITE_STATISTICS};
 use crate::sink::SinkAddress;
 use crate::sink::address::SinkKind;
 use crate::snapshot::Idle;
@@ -29,6 +29,8 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     check_input_counter(config)?;
     check_own_metrics(config)?;
     check_type_prefixes(config)?;
+    check_counters(config)?;
+    check_timers(config)?;
     match config.naming {
         Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
         Dialect::Gstatsd | Dialect::PythonStatsite => {
@@ -231,6 +233,45 @@ fn check_own_metrics(config: &Config) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+fn check_counters(config: &Config) -> Result<(), String> {
+    let naming = config.naming;
+    let has_them = naming == Dialect::Statsite;
+    if config.extended_counters != ExtendedCounters::None && !has_them {
+        return Err(format!(
+            "extended_counters = {} does not go with naming = {naming}: only statsite has them",
+            config.extended_counters
+        ));
+    }
+    Ok(())
+}
+
+fn check_timers(config: &Config) -> Result<(), String> {
+    let naming = config.naming;
+    if let Some(histogram) = config.histograms.iter().find(|bins| !bins.is_of(naming)) {
+        return Err(format!(
+            "histogram = {histogram} does not go with naming = {naming}: statsite has \
+             PREFIX:MIN:MAX:WIDTH, etsy and etsy-legacy have TEXT:EDGE,EDGE, the others none"
+        ));
+    }
+    let mut statistics = config.timer_statistics.iter();
+    let unknown = match naming {
+        // etsy's words hold what a percentile is called by.
+        Dialect::Etsy | Dialect::EtsyLegacy => return Ok(()),
+        Dialect::Statsite => statistics.find(|name| !STATSITE_STATISTICS.contains(&name.as_str())),
+        Dialect::Gstatsd | Dialect::PythonStatsite => statistics.next(),
+    };
+    match (unknown, naming) {
+        (None, _) => Ok(()),
+        (Some(name), Dialect::Statsite) => Err(format!(
+            "timer_statistics = {name} does not go with naming = {naming}, which has {}",
+            STATSITE_STATISTICS.join(", ")
+        )),
+        (Some(name), _) => Err(format!(
+            "timer_statistics = {name} does not go with naming = {naming}, which always sends all"
+        )),
+    }
 }
 
 fn check_input_counter(config: &Config) -> Result<(), String> {

@@ -12,10 +12,10 @@ use super::prefix::{PathText, Prefix};
 use super::text;
 use super::values::{
     DatagramSize, FilePath, FlushInterval, LogLevel, Percents, SetError, ShardCount, Size,
-    TableCount, Time, TimerError,
+    StatisticName, TableCount, Time, TimerError,
 };
 use crate::kernel::EngineChoice;
-use crate::naming::Dialect;
+use crate::naming::{Dialect, ExtendedCounters, Histogram};
 use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
@@ -143,18 +143,19 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub flush: Option<FlushInterval>,
 
-    /// Flush at wall-clock multiples of the interval [default: true; false with naming gstatsd]
+    /// Flush at wall-clock multiples of the interval [default: true; false with naming gstatsd or statsite's]
     ///
-    /// The first interval is then shorter. false counts from the start, as etsy's statsd and
-    /// gstatsd do.
+    /// The first interval is then shorter. false counts from the start, as the other daemons
+    /// do.
     #[arg(long, help_heading = AGGREGATION, action = Set)]
     #[arg(value_name = "true|false", hide_possible_values = true)]
     pub align: Option<bool>,
 
-    /// Whose paths and arithmetic the points follow: etsy, etsy-legacy or gstatsd [default: etsy]
+    /// Whose paths and arithmetic the points follow: etsy, etsy-legacy, gstatsd, statsite or
+    /// python-statsite [default: etsy]
     ///
-    /// Take the one that your dashboards were made for. Started under the name gstatsd, ringstat
-    /// takes gstatsd's options and naming.
+    /// Take the one that your dashboards were made for. Started under the name gstatsd or statsite,
+    /// ringstat takes that one's options and naming.
     #[arg(long, value_name = "NAMING", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Dialect>)]
     #[serde(with = "text::one")]
@@ -233,14 +234,42 @@ pub struct Settings {
     #[arg(value_name = "true|false", hide_possible_values = true)]
     pub counter_counts: Option<bool>,
 
-    /// Percentile of timers to report, -100 to 100; a comma list, or repeated [default: 90]
+    /// Send a counter as .count and .rate: none, sum (the count is the sum) or samples (it is the
+    /// number of samples) [default: none]
     ///
-    /// 99.9 gives upper_99_9, mean_99_9 and so on. A negative one looks from the top and is not
-    /// for naming gstatsd. An empty value gives none.
+    /// none sends the sum alone. Only with naming statsite.
+    #[arg(long, value_name = "KIND", help_heading = AGGREGATION)]
+    #[arg(value_parser = text::parse::<ExtendedCounters>)]
+    #[serde(with = "text::one")]
+    pub extended_counters: Option<ExtendedCounters>,
+
+    /// Percentile of timers to report, -100 to 100; a comma list, or repeated
+    /// [default: 90; 50,95,99 with naming statsite]
+    ///
+    /// 99.9 gives upper_99_9, mean_99_9 and so on. A negative one looks from the top and is only
+    /// for naming etsy or etsy-legacy. An empty value gives none.
     #[arg(short, long, value_name = "PERCENT", help_heading = AGGREGATION, action = Append)]
     #[arg(value_parser = text::parse::<Percents>, allow_hyphen_values = true)]
     #[serde(with = "text::percents")]
     pub percent: Option<Vec<Percents>>,
+
+    /// Statistic of timers to send; repeatable [default: all of them]
+    ///
+    /// In the words of the naming: count, mean, upper and so on. With naming etsy upper_percent
+    /// stands for upper_90 and the like; with naming statsite percentiles are sent in any case.
+    #[arg(long, value_name = "NAME", help_heading = AGGREGATION, action = Append)]
+    #[arg(value_parser = text::parse::<StatisticName>)]
+    #[serde(with = "text::many")]
+    pub timer_statistics: Option<Vec<StatisticName>>,
+
+    /// Bins to count the values of timers in; repeatable [default: none]
+    ///
+    /// With naming statsite PREFIX:MIN:MAX:WIDTH, such as api.:0:100:5: the longest prefix wins. With
+    /// naming etsy TEXT:EDGE,EDGE,inf: the first whose text is in the name wins.
+    #[arg(long, value_name = "BINS", help_heading = AGGREGATION, action = Append)]
+    #[arg(value_parser = text::parse::<Histogram>)]
+    #[serde(with = "text::many")]
+    pub histogram: Option<Vec<Histogram>>,
 
     /// Let a timer's sample rate count in all its statistics [default: false]
     ///
@@ -250,7 +279,7 @@ pub struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub weighted_timers: Option<bool>,
 
-    /// Keep DogStatsD tags as Graphite tags [default: true; false with naming gstatsd]
+    /// Keep DogStatsD tags as Graphite tags [default: true; false with naming gstatsd or statsite's]
     ///
     /// false drops them before a series is looked up, so that all its tag sets become one series.
     #[arg(long, help_heading = AGGREGATION, action = Set)]
@@ -258,10 +287,10 @@ pub struct Settings {
     pub tags: Option<bool>,
 
     /// How long a silent counter, timer or set is still reported, as 0
-    /// [default: 5m; none with naming gstatsd]
+    /// [default: 5m; none with naming gstatsd or statsite's]
     ///
-    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd always
-    /// does.
+    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd and
+    /// statsite's two always do.
     #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Idle>)]
     #[serde(with = "text::one")]
@@ -292,17 +321,18 @@ pub struct Settings {
     pub idle_sets: Option<Idle>,
 
     /// How long a silent gauge is still reported with its last level
-    /// [default: 0; none with naming gstatsd]
+    /// [default: 0; none with naming gstatsd or statsite's]
     ///
-    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd always
-    /// does.
+    /// 0 reports it for ever; none says nothing of it while it is silent, as naming gstatsd and
+    /// statsite's two always do.
     #[arg(long, value_name = "TIME", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<Idle>)]
     #[serde(with = "text::one")]
     pub idle_gauges: Option<Idle>,
 
     /// Where ringstat's own metrics go
-    /// [default: ringstat.{host}; none with naming gstatsd; statsd with own_metrics etsy]
+    /// [default: ringstat.{host}; none with naming gstatsd or statsite's; statsd with own_metrics
+    /// etsy]
     ///
     /// An empty value sends none of them. {host} is the first label of the host name.
     #[arg(long, value_name = "PREFIX", help_heading = AGGREGATION)]
@@ -383,8 +413,8 @@ pub struct Settings {
 
     /// Keep the gauges' levels in this file over a restart [default: none]
     ///
-    /// Without it a gauge that is moved by +5 or -5 starts from 0 again. Not with naming gstatsd,
-    /// whose gauges do not outlive an interval.
+    /// Without it a gauge that is moved by +5 or -5 starts from 0 again. Only with naming etsy or
+    /// etsy-legacy: the gauges of others do not outlive an interval.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]

@@ -44,7 +44,10 @@ fn an_empty_file_gives_the_defaults() {
         kv_prefix: None,
         suffix: String::new(),
         counter_counts: true,
+        extended_counters: ExtendedCounters::None,
         percents: vec![90.0],
+        timer_statistics: Vec::new(),
+        histograms: Vec::new(),
         weighted_timers: false,
         tags: true,
         idle_counters: Idle::After(Duration::from_secs(300)),
@@ -93,7 +96,18 @@ fn some_defaults_follow_the_naming() {
         own_prefix: None,
         ..etsy
     };
-    assert_eq!(config("naming = 'gstatsd'"), Ok(gstatsd));
+    assert_eq!(config("naming = 'gstatsd'"), Ok(gstatsd.clone()));
+    let python = Config {
+        naming: Dialect::PythonStatsite,
+        ..gstatsd.clone()
+    };
+    assert_eq!(config("naming = 'python-statsite'"), Ok(python));
+    let statsite = Config {
+        naming: Dialect::Statsite,
+        percents: vec![50.0, 95.0, 99.0],
+        ..gstatsd
+    };
+    assert_eq!(config("naming = 'statsite'"), Ok(statsite));
     let own = config("naming = 'gstatsd'\nalign = true\nown_prefix = 'own'").unwrap();
     assert!(own.align);
     assert_eq!(own.own_prefix.as_deref(), Some("own"));

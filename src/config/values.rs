@@ -217,17 +217,44 @@ pub type TimerError = RelativeError<100, 500_000>;
 /// The error of a set's estimate: those of HyperLogLogs of 2^18 and of 2^4 registers.
 pub type SetError = RelativeError<2_100, 260_000>;
 
+impl<const MIN_PPM: u32, const MAX_PPM: u32> RelativeError<MIN_PPM, MAX_PPM> {
+    const MIN: f64 = MIN_PPM as f64 / 1e6;
+    const MAX: f64 = MAX_PPM as f64 / 1e6;
+}
+
 impl<const MIN_PPM: u32, const MAX_PPM: u32> FromStr for RelativeError<MIN_PPM, MAX_PPM> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let [min, max] = [MIN_PPM, MAX_PPM].map(|ppm| f64::from(ppm) / 1e6);
+        let (min, max) = (Self::MIN, Self::MAX);
         match text.parse() {
             Ok(ratio) if (min..=max).contains(&ratio) => Ok(Self(ratio)),
             _ => Err(format!(
                 "`{text}` is not a relative error from {min} to {max}"
             )),
         }
+    }
+}
+
+/// The name of a statistic: letters, digits and `_`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatisticName(pub String);
+
+impl FromStr for StatisticName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if text.is_empty() || !text.chars().all(is_word) {
+            return Err(format!("`{text}` is not the name of a statistic"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for StatisticName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -42,7 +42,10 @@ fn naming_settings(config: &Config) -> NamingSettings {
         },
         suffix: config.suffix.clone(),
         counter_counts: config.counter_counts,
-        ..NamingSettings::new(config.naming)
+        extended_counters: config.extended_counters,
+        timer_statistics: config.timer_statistics.clone(),
+        histograms: config.histograms.clone(),
+        dialect: config.naming,
     }
 }
 

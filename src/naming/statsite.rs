@@ -46,9 +46,9 @@ struct Included {
     sample_rate: bool,
 }
 
-/// The statistics in the order in which statsite looks for a word, which may be the beginning of
-/// several: the first one is meant.
-const WORDS: [&str; 10] = [
+/// The statistics of timers in the order in which statsite looks for a word, which may be the
+/// beginning of several: the first one is meant.
+pub const STATSITE_STATISTICS: [&str; 10] = [
     "count",
     "mean",
     "stdev",
@@ -221,7 +221,10 @@ impl Quantile {
 
 impl Included {
     fn new(words: &[String]) -> Included {
-        let meant: Vec<&str> = words.iter().filter_map(|word| meant_by(word)).collect();
+        let meant: Vec<&str> = words
+            .iter()
+            .filter_map(|word| statsite_statistic(word))
+            .collect();
         let has = |word: &str| words.is_empty() || meant.contains(&word);
         Included {
             sum: has("sum"),
@@ -238,13 +241,13 @@ impl Included {
     }
 }
 
-/// The statistic whose name begins with a word, in whatever case.
-fn meant_by(word: &str) -> Option<&'static str> {
+/// The statistic of statsite's timers whose name begins with a word, in whatever case.
+pub fn statsite_statistic(word: &str) -> Option<&'static str> {
     let begins = |name: &&str| {
         let beginning = name.get(..word.len());
         beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(word))
     };
-    WORDS
+    STATSITE_STATISTICS
         .into_iter()
         .filter(|_| word.len() >= WORD_BYTES_MIN)
         .find(begins)
@@ -339,7 +342,7 @@ mod tests {
             ("counts", None),
             ("p50", None),
         ] {
-            assert_eq!(meant_by(word), meant, "{word}");
+            assert_eq!(statsite_statistic(word), meant, "{word}");
         }
     }
 }

@@ -7,6 +7,7 @@ use clap::{Arg, CommandFactory};
 use super::{ConfigFile, config};
 use crate::cli::{Arguments, Command, options_table, split_default};
 use crate::config::Settings;
+use crate::naming::Dialect;
 
 /// Every option that is also a key.
 fn options() -> Vec<Arg> {
@@ -65,7 +66,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 44] = [
+const TWO_VALUES: [(&str, &str, &str); 49] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -88,7 +89,10 @@ const TWO_VALUES: [(&str, &str, &str); 44] = [
     ("kv-prefix", "a.", ""),
     ("suffix", "a", "b.c"),
     ("counter-counts", "false", "true"),
+    ("extended-counters", "sum", "samples"),
     ("percent", "50", "-10"),
+    ("timer-statistics", "mean", "upper"),
+    ("histogram", "a:1,2", "b:"),
     ("weighted-timers", "true", "false"),
     ("tags", "false", "true"),
     ("idle", "none", "1h"),
@@ -97,6 +101,8 @@ const TWO_VALUES: [(&str, &str, &str); 44] = [
     ("idle-sets", "none", "1h"),
     ("idle-gauges", "7m", "none"),
     ("own-prefix", "", "own"),
+    ("own-metrics", "etsy", "ringstat"),
+    ("own-namespace", "a", "b.c"),
     ("input-counter", "a", "b"),
     ("max-series", "10", "11"),
     ("max-timer-values", "10", "11"),
@@ -134,19 +140,28 @@ fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
     let tested: BTreeSet<String> = TWO_VALUES.map(|(name, ..)| name.replace('-', "_")).into();
     assert_eq!(options().iter().map(key).collect::<BTreeSet<_>>(), tested);
 
-    let default = config("ringstat");
     for (name, in_file, on_line) in TWO_VALUES {
+        let naming: &[&str] = match name {
+            "extended-counters" => &["--naming=statsite"],
+            "own-namespace" => &["--own-metrics=etsy"],
+            _ => &[],
+        };
+        let on_command_line = |options: &[&str]| {
+            let words = [&["ringstat"], naming, options].concat();
+            config(&words.join(" "))
+        };
+        let default = on_command_line(&[]);
         let file = ConfigFile::new(&as_key(name, in_file));
         let run = |command| match command {
             Ok(Command::Run(config)) => config,
             other => panic!("{name}: {other:?}"),
         };
-        let from_file = run(file.with(&[]));
-        let from_both = run(file.with(&[&as_option(name, on_line)]));
-        let from_line = config(&format!("ringstat {}", as_option(name, on_line)));
+        let from_file = run(file.with(naming));
+        let from_both = run(file.with(&[naming, &[&as_option(name, on_line)]].concat()));
+        let from_line = on_command_line(&[&as_option(name, on_line)]);
         assert_ne!(from_file, default, "{name} in the file has no effect");
         assert_eq!(
-            config(&format!("ringstat {}", as_option(name, in_file))),
+            on_command_line(&[&as_option(name, in_file)]),
             from_file,
             "{name}"
         );
@@ -164,6 +179,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
         "one per allowed CPU, at most 4",
         "none",
         "the flush interval, but at least 10s",
+        "all of them",
         "that of the naming",
         "as idle",
     ];
@@ -174,12 +190,25 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
             .unwrap_or_default();
         let (_, default, _) = split_default(&help);
         let name = option.get_long().expect("a long name");
-        let (default, with_gstatsd) = match default.split_once("; ") {
-            Some((default, rest)) => (default, rest.strip_suffix(" with naming gstatsd")),
-            None => (default, Some(default)),
+        let default = default
+            .strip_suffix("; statsd with own_metrics etsy")
+            .unwrap_or(default);
+        let (default, other) = match default.split_once("; ") {
+            Some((default, rest)) => (default, rest.split_once(" with naming ")),
+            None => (default, Some(("", ""))),
         };
-        let with_gstatsd = with_gstatsd.unwrap_or_else(|| panic!("unusual default: {help}"));
-        for (naming, default) in [("etsy", default), ("gstatsd", with_gstatsd)] {
+        let (other, others) = other.unwrap_or_else(|| panic!("unusual default: {help}"));
+        let others: &[&str] = match others {
+            "" => &[],
+            "gstatsd or statsite's" => &["gstatsd", "statsite", "python-statsite"],
+            "statsite" => &["statsite"],
+            _ => panic!("unusual default: {help}"),
+        };
+        for naming in Dialect::ALL.map(Dialect::word) {
+            let default = match others.contains(&naming) {
+                true => other,
+                false => default,
+            };
             let plain = config(&format!("ringstat --naming={naming}"));
             let option = match (name, default) {
                 ("naming", _) => continue,

@@ -88,6 +88,17 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         text,
         of(prop_oneof![Just(OwnWords::Ringstat), Just(OwnWords::Etsy)]),
         of(prefix.prop_map(Prefix)),
+        of(prop_oneof![
+            Just(ExtendedCounters::None),
+            Just(ExtendedCounters::Sum),
+            Just(ExtendedCounters::Samples)
+        ]),
+        of(vec("(count|upper|sum_sq)".prop_map(StatisticName), 0..3)),
+        of(vec(
+            "[a-z.]{0,3}(:0:5:[12]|:[0-9]{0,3}|:1,2\\.5,inf)"
+                .prop_map(|text| text.parse().unwrap()),
+            0..3,
+        )),
     );
     let limits = (
         number(COUNT),
@@ -132,7 +143,10 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 kv_prefix: prefixes.4,
                 suffix: prefixes.5,
                 counter_counts: per_type.0,
+                extended_counters: per_type.7,
                 percent: adding.2,
+                timer_statistics: per_type.8,
+                histogram: per_type.9,
                 weighted_timers: adding.3,
                 tags: adding.4,
                 idle: adding.5,

@@ -138,6 +138,22 @@ fn wrong_values_are_refused_where_they_stand() {
         ("suffix = 'a b'", "the path `a b` holds ' ': letters"),
         ("command_timeout = 'long'", NO_TIME),
         (
+            "timer_statistics = 'sum sq'",
+            "`sum sq` is not the name of a statistic",
+        ),
+        (
+            "histogram = 'api'",
+            "\"api\" is no histogram: it has neither one colon nor three",
+        ),
+        (
+            "extended_counters = true",
+            "invalid type: boolean `true`, expected a string or a number",
+        ),
+        (
+            "extended_counters = 'all'",
+            "\"all\" is no kind of extended counters; there are none, sum, samples",
+        ),
+        (
             "syslog = 'local8'",
             "`local8` is no facility of syslog: kern, user, mail, daemon",
         ),
@@ -285,6 +301,24 @@ fn settings_that_do_not_go_together_are_refused() {
          way; naming = etsy has one for each type",
     );
     refused(
+        "extended_counters = 'sum'",
+        "extended_counters = sum does not go with naming = etsy: only statsite has them",
+    );
+    refused(
+        "naming = 'statsite'\nhistogram = ['a:0:5:1', 'b:1,2']",
+        "histogram = b:1,2 does not go with naming = statsite: statsite has PREFIX:MIN:MAX:WIDTH, \
+         etsy and etsy-legacy have TEXT:EDGE,EDGE, the others none",
+    );
+    refused(
+        "naming = 'statsite'\ntimer_statistics = ['sum', 'upper_percent']",
+        "timer_statistics = upper_percent does not go with naming = statsite, which has count, \
+         mean, stdev, sum, sum_sq, lower, upper, rate, median, sample_rate",
+    );
+    refused(
+        "naming = 'gstatsd'\ntimer_statistics = 'mean'",
+        "timer_statistics = mean does not go with naming = gstatsd, which always sends all",
+    );
+    refused(
         "input_counter = ''",
         "input_counter is empty: a counter has a name; leave it out to have none",
     );
@@ -312,6 +346,10 @@ fn settings_that_just_go_together_are_taken() {
         "flush = '1ms'",
         "flush = '1ms'\nmax_wait = '1ms'",
         "flush = '1d'",
+        "naming = 'statsite'\nhistogram = 'a:0:5:1'\ntimer_statistics = 'sum_sq'",
+        "naming = 'statsite'\nextended_counters = 'samples'\nset_prefix = ''",
+        "histogram = ['a:1,inf', ':']\ntimer_statistics = ['upper_percent', 'std']",
+        "naming = 'python-statsite'\ncounter_prefix = 'a.counts.'",
         "command_timeout = '1ms'",
         "naming = 'etsy-legacy'\nsuffix = 'web'\ncounter_counts = false",
         "counter_prefix = ''\nkv_prefix = 'a;b.'",
