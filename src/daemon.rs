@@ -190,7 +190,8 @@ fn start_io(
     messages: mpsc::Sender<Message>,
 ) -> Result<IoHandle, StartError> {
     let queue_bytes = config.queue_bytes as u64;
-    let settings = crate::io::Settings::new(sinks, queue_bytes, config.flush_interval);
+    let mut settings = crate::io::Settings::new(sinks, queue_bytes, config.flush_interval);
+    settings.command_patience.run = config.command_timeout;
     let mut is_stopping = false;
     let on_stop = move |stop| {
         if is_stopping {

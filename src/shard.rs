@@ -26,6 +26,8 @@ pub use streams::ConnectionCounts;
 pub enum Command {
     /// Hand the interval over and go on with this empty one.
     Flush(Box<Interval>),
+    /// Go on by these rules after the next interval that is handed over.
+    Change(ShardRules),
     /// Forget these series.
     Forget(Silence),
     /// Take what the kernel holds, hand the interval over, and end.
@@ -101,6 +103,19 @@ pub struct HandOver {
     pub is_drained: bool,
 }
 
+/// What a shard can be told anew while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardRules {
+    /// The rules of input.
+    pub input: InputRules,
+    /// The limits of its table.
+    pub limits: Limits,
+    /// How many refused lines it keeps of an interval, to be logged.
+    pub refused_lines_max: usize,
+    /// How long a batch may gather.
+    pub max_wait: Duration,
+}
+
 /// How a shard is set up.
 #[derive(Clone, Debug)]
 pub struct ShardSettings {
@@ -129,6 +144,8 @@ pub struct Shard {
     gathered: Gathered<'static>,
     /// Where each datagram goes besides. Boxed, as most shards have none.
     repeater: Option<Box<Repeater>>,
+    /// What it goes by from the next hand-over on.
+    change: Option<ShardRules>,
 }
 
 /// The part of a shard that samples go to.
@@ -172,6 +189,7 @@ impl Shard {
             },
             gathered: Gathered::default(),
             repeater: None,
+            change: None,
         }
     }
 
@@ -213,6 +231,10 @@ impl Shard {
                             ..hand_over
                         });
                     }
+                    Command::Change(rules) => {
+                        receiver.set_max_wait(rules.max_wait);
+                        self.change(rules);
+                    }
                     Command::Forget(silence) => self.forget(silence),
                     Command::Stop => {
                         let is_drained = receiver.drain(&mut self)?;
@@ -241,13 +263,23 @@ impl Shard {
         self.recorder.table.forget_some(FORGET_SERIES_MAX) > 0
     }
 
+    /// Goes by other rules from the next hand-over on, so that no interval has two kinds of samples.
+    pub fn change(&mut self, rules: ShardRules) {
+        self.change = Some(rules);
+    }
+
     /// Moves the interval out and an empty one in.
     pub fn hand_over(&mut self, empty: Interval, sockets: &[std::net::UdpSocket]) -> HandOver {
         let counts = std::mem::take(&mut self.counts);
         self.counts.connections.open = counts.connections.open;
+        let interval = self.recorder.table.hand_over(empty);
+        if let Some(rules) = self.change.take() {
+            self.recorder.table.change(rules.input, rules.limits);
+            self.recorder.refused.lines_max = rules.refused_lines_max;
+        }
         HandOver {
             shard: self.shard,
-            interval: self.recorder.table.hand_over(empty),
+            interval,
             counts: ShardCounts {
                 samples: std::mem::take(&mut self.recorder.samples),
                 refusals: std::mem::take(&mut self.recorder.refused.counts),

@@ -210,7 +210,8 @@ fn every_own_metric_is_in_the_table_and_no_other() {
         namespace: String::new(),
         suffix: String::new(),
     };
-    let mut telemetry = Telemetry::new(&own, ["NAME".to_owned()].into_iter());
+    let mut telemetry =
+        Telemetry::new(&own, [("NAME".to_owned(), Counters::default())].into_iter());
     let mut written = Paths(BTreeSet::new());
     let time = FlushTime {
         end_unix_s: 0,

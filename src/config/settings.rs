@@ -106,11 +106,13 @@ pub struct Settings {
     pub repeat: Option<Vec<RepeatAddress>>,
 
     /// Send points there: [host]:port or port of a Graphite server, graphite://host:port,
-    /// graphite+pickle://host:port or console:; repeatable [default: console:]
+    /// graphite+pickle://host:port, console: or command:CMD; repeatable [default: console:]
     ///
     /// A missing host is localhost. Each sink has a connection and a queue of its own, so that a
     /// dead one harms no other. console: is the standard output: a table on a terminal, plain
-    /// lines into a pipe or a file.
+    /// lines into a pipe or a file. command: starts a shell for each flush, which reads
+    /// path|value|timestamp lines; command+binary: and command+binary+prefix: feed it statsite's
+    /// binary stream.
     #[arg(short, long, value_name = "ADDRESS", help_heading = SINKS, action = Append)]
     #[arg(value_parser = text::parse::<SinkAddress>)]
     #[serde(with = "text::many")]
@@ -127,8 +129,8 @@ pub struct Settings {
     /// How long a command: sink may take for the points of a flush
     /// [default: the flush interval, but at least 10s]
     ///
-    /// A command that is not done by then is ended, and its points are retried as after any
-    /// failure.
+    /// A command that has not ended by then is killed, and is fed the same points again as after any
+    /// failure, three times at most.
     #[arg(long, value_name = "TIME", help_heading = SINKS)]
     #[arg(value_parser = text::parse::<Time>)]
     #[serde(with = "text::one")]

@@ -2,9 +2,13 @@
 
 use crate::config::Config;
 use crate::flusher::{FlusherSettings, StateFile};
-use crate::metric::Limits;
+use crate::metric::{InputRules, Limits};
 use crate::naming::{Heads, Naming, NamingSettings};
+use crate::shard::ShardRules;
 use crate::telemetry::OwnLines;
+
+/// Refused lines that each shard keeps of an interval to be logged, if that is asked for.
+const REFUSED_LINES_LOGGED_MAX: usize = 8;
 
 /// The flusher's part.
 pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> FlusherSettings {
@@ -16,6 +20,7 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
         idle_rules: config
             .naming
             .idle_rules(config.flush_interval, config.idle_times()),
+        input_rules: input_rules(config),
         limits: limits(config),
         weighted_timers: config.weighted_timers,
         own: config.own_prefix.as_ref().map(|prefix| OwnLines {
@@ -49,8 +54,26 @@ fn naming_settings(config: &Config) -> NamingSettings {
     }
 }
 
-/// The limits of each table.
-pub(super) fn limits(config: &Config) -> Limits {
+/// What the shards may be told anew.
+pub(super) fn of_shards(config: &Config) -> ShardRules {
+    ShardRules {
+        input: input_rules(config),
+        limits: limits(config),
+        refused_lines_max: match config.verbose {
+            0 => 0,
+            _ => REFUSED_LINES_LOGGED_MAX,
+        },
+        max_wait: config.max_wait,
+    }
+}
+
+fn input_rules(config: &Config) -> InputRules {
+    config
+        .naming
+        .input_rules(config.tags, config.weighted_timers)
+}
+
+fn limits(config: &Config) -> Limits {
     Limits {
         max_series: config.max_series,
         max_timer_values: config.max_timer_values,

@@ -13,22 +13,15 @@ use crate::kernel::{self, Engine, ReceiveSettings, Selection, Waker};
 use crate::metric::SetHash;
 use crate::shard::{Command, Shard, ShardSettings};
 
-/// Refused lines that each shard keeps of an interval to be logged, if that is asked for.
-const REFUSED_LINES_LOGGED_MAX: usize = 8;
-
 /// What all shards have in common. The number is that of the first.
 pub(super) fn basis(config: &Config) -> ShardSettings {
+    let rules = rules::of_shards(config);
     ShardSettings {
         shard: 0,
-        rules: config
-            .naming
-            .input_rules(config.tags, config.weighted_timers),
-        limits: rules::limits(config),
+        rules: rules.input,
+        limits: rules.limits,
         set_hash: SetHash::new(),
-        refused_lines_max: match config.verbose {
-            0 => 0,
-            _ => REFUSED_LINES_LOGGED_MAX,
-        },
+        refused_lines_max: rules.refused_lines_max,
         epoch: Instant::now(),
     }
 }

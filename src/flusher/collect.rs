@@ -6,11 +6,11 @@
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::{Message, ShardLink};
+use super::{Message, Reload, ShardLink};
 use crate::kernel::ReceiveCounters;
-use crate::metric::{Interval, Silence};
+use crate::metric::Interval;
 use crate::repeat::{Repeated, Watch};
-use crate::shard::{Command, HandOver, RefusedLine, ShardCounts};
+use crate::shard::{Command, HandOver, RefusedLine, ShardCounts, ShardRules};
 use crate::snapshot::Merger;
 
 /// What all shards handed over, added up where it can be.
@@ -33,6 +33,8 @@ struct Shard {
     spare: Option<Interval>,
     /// How often it was asked without having answered yet.
     awaited_count: usize,
+    /// What it is still to be told, before it is asked the next time.
+    change: Option<ShardRules>,
     /// Its answers, until the next flush takes them: a late one may stand before the last.
     answers: Vec<HandOver>,
     /// By socket: drops up to the last answer.
@@ -46,13 +48,13 @@ struct Shard {
 }
 
 /// Collects from the shards, and listens to whoever may stop the flusher.
-#[derive(Debug)]
 pub(super) struct Collector {
     shards: Vec<Shard>,
     inbox: mpsc::Receiver<Message>,
     max_series: usize,
     repeat_watch: Watch,
     is_stopping: bool,
+    reload: Option<Box<Reload>>,
 }
 
 /// A drain takes a second at most; then the last interval is on its way.
@@ -71,6 +73,7 @@ impl Collector {
             link,
             spare: None,
             awaited_count: 0,
+            change: None,
             answers: Vec::new(),
             drops: Vec::new(),
             receive: ReceiveCounters::default(),
@@ -85,7 +88,23 @@ impl Collector {
             max_series,
             repeat_watch: Watch::default(),
             is_stopping: false,
+            reload: None,
         }
+    }
+
+    /// What came to go on in another way, if it did. The shards that are asked from now on do so
+    /// behind the interval that they hand over.
+    pub(super) fn begin_reload(&mut self) -> Option<Box<Reload>> {
+        let reload = self.reload.take()?;
+        for shard in &mut self.shards {
+            shard.change = Some(reload.shards);
+        }
+        Some(reload)
+    }
+
+    /// The shards go by another limit by now.
+    pub(super) fn set_max_series(&mut self, max_series: usize) {
+        self.max_series = max_series;
     }
 
     /// Whether there was word to stop.
@@ -98,6 +117,7 @@ impl Collector {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.inbox.recv_timeout(left)? {
             Message::Stop => self.is_stopping = true,
+            Message::Reload(reload) => self.reload = Some(reload),
             Message::HandOver(hand_over) => {
                 let shard = &mut self.shards[hand_over.shard];
                 shard.awaited_count -= 1;
@@ -151,7 +171,7 @@ impl Collector {
             let shard = &mut self.shards[number];
             shard.spare = Some(interval);
             let silence = merger.silence(number, shard.is_full);
-            if silence != Silence::default() {
+            if !silence.forget.is_empty() || !silence.silent.is_empty() {
                 shard.send(Command::Forget(silence));
             }
         }
@@ -167,6 +187,9 @@ impl Shard {
     }
 
     fn ask(&mut self, is_last: bool) {
+        if let Some(change) = self.change.take() {
+            self.send(Command::Change(change));
+        }
         self.awaited_count += 1;
         let command = match is_last {
             true => Command::Stop,

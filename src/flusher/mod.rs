@@ -3,6 +3,7 @@
 
 mod collect;
 mod outputs;
+mod reload;
 mod schedule;
 mod state;
 
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::format::Encoding;
 use crate::kernel::Waker;
-use crate::metric::{Limits, Refusal, Refusals};
+use crate::metric::{InputRules, Limits, Refusal, Refusals};
 use crate::naming::{FlushTime, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{Counters, SinkHandle};
@@ -20,14 +21,16 @@ use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
 use collect::Collector;
 use outputs::Outputs;
+pub use reload::Reload;
 use schedule::{Due, Moment, Schedule};
 pub use state::StateFile;
 
 /// What the flusher is told.
-#[derive(Debug)]
 pub enum Message {
     /// A shard hands its interval over.
     HandOver(Box<HandOver>),
+    /// Go on in this way after the next flush.
+    Reload(Box<Reload>),
     /// Flush a last time and end.
     Stop,
 }
@@ -54,6 +57,8 @@ pub struct FlusherSettings {
     pub naming: Naming,
     /// What outlives an interval.
     pub idle_rules: IdleRules,
+    /// The rules of input, which the shards have too.
+    pub input_rules: InputRules,
     /// The limits of each shard's table.
     pub limits: Limits,
     /// Whether timers are weighed.
@@ -72,6 +77,15 @@ const SHARD_PATIENCE_MAX: Duration = Duration::from_secs(2);
 const BATCH_WAIT_MAX: Duration = Duration::from_secs(1);
 
 impl FlusherSettings {
+    fn of_merger(&self) -> MergerSettings {
+        MergerSettings {
+            idle: self.idle_rules,
+            limits: self.limits,
+            weighted_timers: self.weighted_timers,
+            counter_samples: self.naming.needs_counter_samples(),
+        }
+    }
+
     /// How long a flush waits for a shard. An answer takes microseconds, but a shard may be in the
     /// wait for a batch, which io_uring does not end early.
     fn shard_patience(&self) -> Duration {
@@ -98,6 +112,10 @@ pub struct Flusher {
     merger: Merger,
     outputs: Outputs,
     telemetry: Option<Telemetry>,
+    /// The counters of the sinks at the last flush, in the order of the outlets.
+    told: Vec<Counters>,
+    /// How many points each sink got in it.
+    points: u64,
 }
 
 impl Flusher {
@@ -109,21 +127,13 @@ impl Flusher {
         outlets: Vec<Outlet>,
     ) -> Flusher {
         let start = Instant::now();
-        let mut merger = Merger::new(
-            MergerSettings {
-                idle: settings.idle_rules,
-                limits: settings.limits,
-                weighted_timers: settings.weighted_timers,
-                counter_samples: settings.naming.needs_counter_samples(),
-            },
-            shards.len(),
-        );
+        let mut merger = Merger::new(settings.of_merger(), shards.len());
         if let Some(file) = &settings.state_file {
             file.load(&mut merger);
         }
         let telemetry = settings.own.as_ref().map(|own| {
             let names = outlets.iter().map(|outlet| outlet.sink.name().to_owned());
-            Telemetry::new(own, names)
+            Telemetry::new(own, names.map(|name| (name, Counters::default())))
         });
         Flusher {
             start,
@@ -132,6 +142,8 @@ impl Flusher {
             merger,
             outputs: Outputs::new(outlets),
             telemetry,
+            told: Vec::new(),
+            points: 0,
             settings,
         }
     }
@@ -145,10 +157,14 @@ impl Flusher {
             let stopping = self.collector.is_stopping();
             let now = moment(self.start);
             let due = self.schedule.catch_up(due, now);
+            let reload = self.collector.begin_reload();
             self.flush(due, now, stopping);
             self.schedule.done(due, now);
             if stopping {
                 return;
+            }
+            if let Some(reload) = reload {
+                self.reload(*reload, due);
             }
         }
     }
@@ -186,7 +202,7 @@ impl Flusher {
         // Taken before any part of this flush is handed over: `points` and the counters of the
         // sinks tell of the same flushes then.
         let outlets = self.outputs.outlets().iter();
-        let sinks: Vec<Counters> = outlets.map(|outlet| outlet.sink.counters()).collect();
+        self.told = outlets.map(|outlet| outlet.sink.counters()).collect();
         self.outputs.begin(due.end.as_secs());
         self.merger.merge(&collected.intervals);
         counts.collecting = began.elapsed();
@@ -203,7 +219,7 @@ impl Flusher {
         naming.closing_points(counts.merger.spoke, time, outputs);
         counts.points_not_finite = outputs.take_not_finite();
         counts.duration = began.elapsed();
-        self.finish(&counts, &sinks, time);
+        self.finish(&counts, time);
         self.collector.give_back(collected.intervals, &self.merger);
         if let Some(file) = &mut self.settings.state_file {
             file.save(&self.merger, stopping);
@@ -216,15 +232,15 @@ impl Flusher {
     }
 
     /// Adds the daemon's own metrics, and hands the rest of what was written to the sinks.
-    fn finish(&mut self, counts: &FlushCounts, sinks: &[Counters], time: FlushTime) {
+    fn finish(&mut self, counts: &FlushCounts, time: FlushTime) {
         if let Some(telemetry) = &mut self.telemetry {
             let mut out = self.outputs.without_screen();
-            telemetry.write(counts, sinks, &self.settings.naming, time, &mut out);
+            telemetry.write(counts, &self.told, &self.settings.naming, time, &mut out);
         }
         let note = refused_note(&counts.shards.refusals);
-        let points = self.outputs.finish(&note);
+        self.points = self.outputs.finish(&note);
         if let Some(telemetry) = &mut self.telemetry {
-            telemetry.handed_over(points);
+            telemetry.handed_over(self.points);
         }
     }
 }

@@ -48,6 +48,16 @@ impl Schedule {
         }
     }
 
+    /// Goes on with another interval or alignment behind the slot that ended at `end`. If that makes
+    /// the slots end elsewhere, the next one is shorter or longer.
+    pub(super) fn change(&mut self, interval: Duration, align: bool, end: Duration) {
+        self.phase = match align {
+            true => Duration::ZERO,
+            false => modulo(end, interval),
+        };
+        self.interval = interval;
+    }
+
     /// The flush after the last one that was [`Schedule::done`].
     pub(super) fn next(&self, now: Moment) -> Due {
         let from = now.wall.saturating_sub(self.phase);
@@ -169,6 +179,24 @@ mod tests {
         let mut schedule = Schedule::new(TEN, true, at(100_000, 0));
         schedule.done(due(110_000, 10_000), at(109_999, 9_999));
         assert_eq!(schedule.next(at(109_999, 9_999)), due(120_000, 10_000));
+    }
+
+    #[test]
+    fn a_schedule_that_changes_goes_on_behind_the_slot_that_ended() {
+        let mut schedule = Schedule::new(TEN, true, at(100_000, 0));
+        let end = due(110_000, 10_000);
+        schedule.done(end, at(110_002, 10_002));
+        schedule.change(Duration::from_secs(60), true, end.end);
+        // Up to the next whole minute, and whole minutes from there on.
+        let shorter = schedule.next(at(110_003, 10_003));
+        assert_eq!(shorter, due(120_000, 10_000));
+        schedule.done(shorter, at(120_000, 20_000));
+        assert_eq!(schedule.next(at(120_000, 20_000)), due(180_000, 60_000));
+        // From the end of the slot, however late that was flushed.
+        let end = due(183_000, 63_000);
+        schedule.done(end, at(183_900, 83_900));
+        schedule.change(TEN, false, end.end);
+        assert_eq!(schedule.next(at(183_901, 83_901)), due(193_000, 10_000));
     }
 
     #[test]

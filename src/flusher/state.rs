@@ -31,6 +31,11 @@ impl StateFile {
         }
     }
 
+    /// Where the file is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Fails where the levels could not be written, so that this is not found out a minute later.
     ///
     /// # Errors

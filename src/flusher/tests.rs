@@ -1,6 +1,8 @@
 //! The flusher with shards that a test plays, against faults: a shard that misses the deadline, a
 //! stop in the middle of a flush.
 
+mod reload;
+
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -24,10 +26,21 @@ fn settings() -> FlusherSettings {
         max_wait: Duration::ZERO,
         naming: Naming::new(&NamingSettings::new(Dialect::Etsy)),
         idle_rules: Dialect::Etsy.idle_rules(INTERVAL, IdleTimes::QUIET),
+        input_rules: Dialect::Etsy.input_rules(true, false),
         limits: Limits::default(),
         weighted_timers: false,
         own: None,
         state_file: None,
+    }
+}
+
+fn own_lines(prefix: &str) -> OwnLines {
+    OwnLines {
+        words: OwnWords::Ringstat,
+        dialect: Dialect::Etsy,
+        prefix: prefix.to_owned(),
+        namespace: String::new(),
+        suffix: String::new(),
     }
 }
 
@@ -61,15 +74,11 @@ impl Rig {
     fn with(settings: FlusherSettings) -> Rig {
         let (messages, inbox) = channel();
         let (commands, for_shard) = channel();
-        let queue = Arc::new(Queue::new("test".to_owned(), Order::Arrival, 16 << 20));
-        let sink = SinkHandle::new(SinkAddress::console(), "test".to_owned(), queue.clone());
+        let outlet = outlet("test");
+        let queue = outlet.sink.queue().clone();
         let link = ShardLink {
             commands,
             waker: Waker::new().expect("an eventfd"),
-        };
-        let outlet = Outlet {
-            sink,
-            encoding: Encoding::Text,
         };
         let flusher = Flusher::new(settings, vec![link], inbox, vec![outlet]);
         Rig {
@@ -97,10 +106,11 @@ impl Rig {
     }
 
     /// Waits until the flusher asks for the interval, or for the end.
-    fn wait_for_question(&self) -> Command {
+    fn wait_for_question(&mut self) -> Command {
         loop {
             match self.commands.recv().expect("the flusher lives") {
                 Command::Forget(_) => {}
+                Command::Change(rules) => self.shard.change(rules),
                 question => return question,
             }
         }
@@ -126,13 +136,7 @@ impl Rig {
     /// All that was handed to the sink, when all is done.
     fn parts(self) -> Vec<Part> {
         self.flusher.join().expect("the flusher ends in order");
-        self.queue.close();
-        let mut parts = Vec::new();
-        while let Some(part) = self.queue.take_blocking() {
-            self.queue.sent();
-            parts.push(part);
-        }
-        parts
+        parts_of(&self.queue)
     }
 
     /// The sum of `stats.counters.a.count` over all slots, when all is done.
@@ -140,6 +144,25 @@ impl Rig {
         let values = |part: &Part| values_of("stats.counters.a.count", part);
         self.parts().iter().flat_map(values).sum()
     }
+}
+
+fn outlet(name: &str) -> Outlet {
+    let queue = Arc::new(Queue::new(name.to_owned(), Order::Arrival, 16 << 20));
+    Outlet {
+        sink: SinkHandle::new(SinkAddress::console(), name.to_owned(), queue),
+        encoding: Encoding::Text,
+    }
+}
+
+/// All that was handed to a sink that gets nothing more.
+fn parts_of(queue: &Queue) -> Vec<Part> {
+    queue.close();
+    let mut parts = Vec::new();
+    while let Some(part) = queue.take_blocking() {
+        queue.sent();
+        parts.push(part);
+    }
+    parts
 }
 
 fn text_of(part: &Part) -> String {
@@ -191,13 +214,7 @@ fn a_stop_while_an_answer_is_due_loses_neither_interval() {
 #[test]
 fn a_large_flush_leaves_in_parts_of_one_slot() {
     let mut settings = settings();
-    settings.own = Some(OwnLines {
-        words: OwnWords::Ringstat,
-        dialect: Dialect::Etsy,
-        prefix: "own".to_owned(),
-        namespace: String::new(),
-        suffix: String::new(),
-    });
+    settings.own = Some(own_lines("own"));
     let mut rig = Rig::with(settings);
     for number in 0..10_000 {
         rig.record(&format!("counter.{number:06}:1|c"));

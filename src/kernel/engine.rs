@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::buffers::DATAGRAM_BYTES_MAX;
 use super::counters::ReceiveCounters;
 use super::multishot::{RingReceiver, RingSettings};
+use super::pace::Pace;
 use super::probe::explain_no_memory;
 use super::recvmmsg::MmsgReceiver;
 use super::select::{EngineChoice, EngineKind, Selection};
@@ -161,6 +162,21 @@ impl Receive for Engine {
             Receiver::Mmsg(receiver) => receiver.counters(),
         };
         counters
+    }
+
+    fn set_max_wait(&mut self, max_wait: Duration) {
+        let Ok(receive_buffer_bytes) = smallest_receive_buffer(self.sockets()) else {
+            // A socket that cannot be asked cannot receive either, which the next turn finds.
+            return;
+        };
+        let max_wait = bounded_wait(receive_buffer_bytes, max_wait);
+        self.settings.max_wait = max_wait;
+        self.settings.burst_count = burst_count(receive_buffer_bytes, max_wait);
+        let pace = Pace::new(max_wait, self.settings.burst_count);
+        match &mut self.receiver {
+            Receiver::Ring(receiver) => receiver.set_pace(pace),
+            Receiver::Mmsg(receiver) => receiver.set_pace(pace),
+        }
     }
 }
 

@@ -38,6 +38,7 @@ mod tests;
 
 use std::io;
 use std::net::UdpSocket;
+use std::time::Duration;
 
 pub use buffers::DATAGRAM_BYTES_MAX;
 pub use counters::ReceiveCounters;
@@ -95,4 +96,8 @@ pub trait Receive {
 
     /// What was counted since it was opened.
     fn counters(&self) -> ReceiveCounters;
+
+    /// Lets datagrams gather for this long from the next wait on. A receiver that does not wait
+    /// takes no notice.
+    fn set_max_wait(&mut self, _max_wait: Duration) {}
 }

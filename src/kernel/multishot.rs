@@ -138,6 +138,11 @@ impl RingReceiver {
         self.settings.allow_min_wait && self.ring.has_min_wait()
     }
 
+    /// Waits as this says from now on.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Whether all receives are in flight, as they are after a turn in which none ended.
     pub(super) fn is_armed(&self) -> bool {
         !self.ledger.armed.contains(&false)

@@ -75,6 +75,11 @@ impl MmsgReceiver {
         })
     }
 
+    /// Waits as this says from now on.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Waits as the last turn suggests. Returns whether the waker's event was seen.
     fn wait(&mut self) -> io::Result<bool> {
         match self.next {

@@ -305,6 +305,7 @@ mod tests {
         table.set_silence(Silence {
             forget: Vec::new(),
             silent: vec![b],
+            ..Silence::default()
         });
         let (taken, refused) = record(&mut table, &[("a.longer.name.than.b", 2.0), ("b", 4.0)]);
         assert_eq!(taken, 1);
@@ -331,6 +332,7 @@ mod tests {
         table.set_silence(Silence {
             forget: Vec::new(),
             silent: vec![timer],
+            ..Silence::default()
         });
         table.gather(&sample(MetricType::Timer, "t", 2.0), &mut gathered);
         table.gather(&sample(MetricType::Counter, "b", 2.0), &mut gathered);

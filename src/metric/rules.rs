@@ -1,5 +1,7 @@
 //! What a table needs to know of a dialect, as plain rules, and the limits that bound it.
 
+use super::name::make_safe;
+
 /// How names are made safe for the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SafeNames {
@@ -23,6 +25,22 @@ pub struct InputRules {
     pub sign_moves_gauge: bool,
     /// Whether a timer keeps the weight of each value, so that all its statistics can be weighed.
     pub weighted_timers: bool,
+}
+
+impl InputRules {
+    /// Whether each spelling comes to the same name by these rules as by others.
+    #[must_use]
+    pub fn makes_names_of(&self, others: &InputRules) -> bool {
+        (self.safe_names, self.keep_tags) == (others.safe_names, others.keep_tags)
+    }
+
+    /// Whether a name that is safe by other rules could have come about by these.
+    #[must_use]
+    pub fn could_make(&self, name: &[u8]) -> bool {
+        let mut again = Vec::with_capacity(name.len());
+        let is_safe = make_safe(self, name, b"", &mut again).is_ok() && again == name;
+        is_safe && (self.keep_tags || !name.contains(&b';'))
+    }
 }
 
 /// What bounds one table.

@@ -37,6 +37,9 @@ pub struct Birth {
 /// All that a table took in during one interval.
 #[derive(Debug, Default)]
 pub struct Interval {
+    /// Which numbering its slots follow. If it is another one than in the interval before, all
+    /// earlier slots are void.
+    pub numbering: u32,
     /// Series that were forgotten. Their slots may have been given to newborn ones.
     pub forgotten: Vec<SlotId>,
     /// Series that are new.
@@ -79,6 +82,8 @@ impl Interval {
 /// What a table may forget, said by whoever saw all the intervals that it handed over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Silence {
+    /// Which numbering these slots follow.
+    pub numbering: u32,
     /// Silent for so long that they shall go now.
     pub forget: Vec<SlotId>,
     /// Silent, the longest silent last: they may go when room is needed.
@@ -280,17 +285,35 @@ impl Table {
 
     /// Replaces what may be forgotten by what is so as of the last interval handed over.
     pub fn set_silence(&mut self, silence: Silence) {
-        self.silence = silence;
+        // Of slots that were void before this came nothing is left to be forgotten.
+        if silence.numbering == self.interval.numbering {
+            self.silence = silence;
+        }
     }
 
     /// Moves the interval out and an empty one in.
     pub fn hand_over(&mut self, empty: Interval) -> Interval {
         let ended = std::mem::replace(&mut self.interval, empty);
+        self.interval.numbering = ended.numbering;
         // Until newer lists come these hold, but for those that spoke in the ended interval.
-        let Silence { forget, silent } = &mut self.silence;
+        let Silence { forget, silent, .. } = &mut self.silence;
         forget.retain(|&id| !ended.is_touched(id));
         silent.retain(|&id| !ended.is_touched(id));
         ended
+    }
+
+    /// Goes on by other rules and limits. To be called right after [`Table::hand_over`], so that no
+    /// interval is of two kinds. If names come about differently all series are forgotten, and slots
+    /// numbered anew; otherwise they stay. Those beyond a limit that was lowered go when they fall
+    /// silent.
+    pub fn change(&mut self, rules: InputRules, limits: Limits) {
+        let makes_other_names = !self.rules.makes_names_of(&rules);
+        (self.rules, self.limits) = (rules, limits);
+        if makes_other_names {
+            self.names = Default::default();
+            self.silence = Silence::default();
+            self.interval.numbering = self.interval.numbering.wrapping_add(1);
+        }
     }
 
     /// How full it is.
@@ -354,6 +377,7 @@ mod tests {
         table.set_silence(Silence {
             forget: Vec::new(),
             silent: vec![counter(0), counter(1)],
+            ..Silence::default()
         });
         assert_eq!(count(&mut table, "c"), Ok(()));
         assert_eq!(count(&mut table, "d"), Err(Refusal::SeriesLimit));
@@ -373,6 +397,7 @@ mod tests {
         table.set_silence(Silence {
             forget: Vec::new(),
             silent: vec![counter(0), counter(1)],
+            ..Silence::default()
         });
         assert_eq!(count(&mut table, "b"), Ok(()));
         table.hand_over(Interval::default());
@@ -396,6 +421,7 @@ mod tests {
         let both = || Silence {
             forget: vec![counter(0), counter(1), counter(77)],
             silent: Vec::new(),
+            ..Silence::default()
         };
         assert_eq!(count(&mut table, "a"), Ok(()));
         assert_eq!(count(&mut table, "b"), Ok(()));

@@ -29,12 +29,11 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// The usual patience with this time between two flushes: a run may last as long as that, and 10
-    /// seconds in any case. What always fails at once is tried three times in half of it, and so
-    /// keeps up.
+    /// The usual patience with this time between two flushes, which a run may last. What always fails
+    /// at once is tried three times in half of it, and so keeps up.
     pub fn new(flush_interval: Duration) -> Patience {
         Patience {
-            run: flush_interval.max(RUN_MIN),
+            run: flush_interval,
             last_run: LAST_RUN,
             backoff_min: BACKOFF_MIN,
             backoff_max: (flush_interval / 4).max(BACKOFF_MIN),
@@ -163,9 +162,6 @@ const ATTEMPTS_MAX: u32 = 3;
 /// A slot that failed is not tried again while more than so many wait behind it, or one command that
 /// always hangs would fall behind for ever.
 const BEHIND_MAX: usize = 2;
-
-/// The least time that a run has by default.
-const RUN_MIN: Duration = Duration::from_secs(10);
 
 /// The shortest pause between two attempts.
 const BACKOFF_MIN: Duration = Duration::from_millis(100);

@@ -34,6 +34,11 @@ impl SinkHandle {
         matches!(self.address.place, Place::Command(_))
     }
 
+    /// Whether both lead to one sink.
+    pub fn is(&self, other: &SinkHandle) -> bool {
+        Arc::ptr_eq(&self.queue, &other.queue)
+    }
+
     /// The sink's counters, all of one moment.
     pub fn counters(&self) -> Counters {
         self.queue.counters()

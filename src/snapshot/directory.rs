@@ -88,6 +88,11 @@ impl Directory {
         self.entries[slot as usize].spoke_at = now;
     }
 
+    /// When each series last got samples, to be counted anew.
+    pub(super) fn all_spoke_at(&mut self) -> impl Iterator<Item = &mut u32> {
+        self.entries.iter_mut().map(|entry| &mut entry.spoke_at)
+    }
+
     /// A slot of a shard leads here no more.
     pub(super) fn release(&mut self, slot: u32) {
         self.entries[slot as usize].references -= 1;

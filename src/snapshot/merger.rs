@@ -4,6 +4,8 @@
 //! merged series it belongs to, so that merging walks over arrays and hashes only names that are
 //! new to the shard.
 
+mod change;
+
 use std::cmp::Reverse;
 
 use super::directory::{Directory, Entry, grow_by_an_eighth};
@@ -11,7 +13,9 @@ use super::distribution::Distribution;
 use super::idle::IdleRules;
 use super::texts::SeriesName;
 use super::timers::{MergedTimers, ShardLog};
-use crate::metric::{Aggregate, Gauge, Interval, Limits, MetricType, Set, Silence, SlotId};
+use crate::metric::{
+    Aggregate, Gauge, InputRules, Interval, Limits, MetricType, Set, Silence, SlotId,
+};
 
 /// What one series came to in an interval. A series that was silent, and is still reported, has a
 /// count of zero.
@@ -94,6 +98,8 @@ pub struct Merger {
     /// Flushes so far, modulo 2^32; the first is 1.
     now: u32,
     directories: [Directory; MetricType::ALL.len()],
+    /// By shard: which numbering its slots follow.
+    numberings: Vec<u32>,
     /// By shard and type.
     seats: Vec<[Seats; MetricType::ALL.len()]>,
     /// The sums of counters by merged slot.
@@ -108,6 +114,8 @@ pub struct Merger {
     sets: Vec<Set>,
     key_values: Vec<(u32, f64, Option<u64>)>,
     counts: MergerCounts,
+    /// The rules of names, once they have changed.
+    input: Option<InputRules>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -143,9 +151,8 @@ const FORGET_MAX: usize = 65_536;
 /// How long a shard remembers a silent name where its series is reported for ever or not at all.
 const SEAT_TIME_S: u64 = 300;
 
-impl Merger {
-    /// A merger for so many shards.
-    pub fn new(settings: MergerSettings, shards: usize) -> Merger {
+impl MergerLimits {
+    fn new(settings: MergerSettings, shards: usize) -> MergerLimits {
         let MergerSettings { idle, limits, .. } = settings;
         let default = super::Idle::After(std::time::Duration::from_secs(SEAT_TIME_S));
         let seat_flushes = |metric_type| {
@@ -156,17 +163,25 @@ impl Merger {
                 .unwrap_or_default()
                 .max(1)
         };
+        MergerLimits {
+            series: limits.max_series.saturating_mul(shards),
+            set_values: limits.max_set_values,
+            seat_flushes: MetricType::ALL.map(seat_flushes),
+        }
+    }
+}
+
+impl Merger {
+    /// A merger for so many shards.
+    pub fn new(settings: MergerSettings, shards: usize) -> Merger {
         Merger {
-            rules: idle,
-            limits: MergerLimits {
-                series: limits.max_series.saturating_mul(shards),
-                set_values: limits.max_set_values,
-                seat_flushes: MetricType::ALL.map(seat_flushes),
-            },
+            rules: settings.idle,
+            limits: MergerLimits::new(settings, shards),
             weighted_timers: settings.weighted_timers,
             counter_samples: settings.counter_samples,
             now: 0,
             directories: Default::default(),
+            numberings: vec![0; shards],
             seats: std::iter::repeat_with(Default::default)
                 .take(shards)
                 .collect(),
@@ -178,6 +193,7 @@ impl Merger {
             sets: Vec::new(),
             key_values: Vec::new(),
             counts: MergerCounts::default(),
+            input: None,
         }
     }
 
@@ -192,8 +208,13 @@ impl Merger {
         self.samples.clear();
         self.gauges.clear();
         self.sets.clear();
-        let mut logs = Vec::new();
+        let (mut logs, mut is_renumbered) = (Vec::new(), false);
         for (index, (shard, interval)) in intervals.iter().enumerate() {
+            if interval.numbering != self.numberings[*shard] {
+                self.numberings[*shard] = interval.numbering;
+                self.unseat_all(*shard);
+                is_renumbered = true;
+            }
             self.unseat(*shard, &interval.forgotten);
             self.seat(*shard, interval);
             self.make_aggregates();
@@ -207,6 +228,9 @@ impl Merger {
             if next.is_none_or(|(next, _)| next != shard) {
                 self.merge_gauges();
             }
+        }
+        if is_renumbered {
+            self.remove_outdated();
         }
         self.make_aggregates();
         let timers = &self.directories[MetricType::Timer as usize];
@@ -433,7 +457,10 @@ impl Merger {
 
     /// What a shard may forget. `is_full` asks for the whole list of silent series.
     pub fn silence(&self, shard: usize, is_full: bool) -> Silence {
-        let mut silence = Silence::default();
+        let mut silence = Silence {
+            numbering: self.numberings[shard],
+            ..Silence::default()
+        };
         let mut silent = Vec::new();
         for (metric_type, seat_flushes) in MetricType::ALL.into_iter().zip(self.limits.seat_flushes)
         {

@@ -94,7 +94,9 @@ impl MergedTimers {
                 let at = &mut self.ends[merged as usize];
                 self.values[*at] = sample.value;
                 if weighted {
-                    self.weights[*at] = log.timers.weights[index];
+                    // A shard that was late may still tell of an interval without weights.
+                    let weight = log.timers.weights.get(index);
+                    self.weights[*at] = weight.copied().unwrap_or(1.0);
                 }
                 *at += 1;
             }

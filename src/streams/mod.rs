@@ -175,6 +175,7 @@ impl Serving {
                     Command::Flush(empty) => {
                         hand_overs(self.shared.with_shard(|shard| shard.hand_over(*empty, &[])));
                     }
+                    Command::Change(rules) => self.shared.with_shard(|shard| shard.change(rules)),
                     Command::Forget(silence) => {
                         self.shared.with_shard(|shard| shard.forget(silence));
                         while self.shared.with_shard(Shard::forget_some) {

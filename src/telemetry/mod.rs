@@ -111,8 +111,8 @@ pub enum Telemetry {
 }
 
 impl Telemetry {
-    /// Own metrics for sinks of these names.
-    pub fn new(own: &OwnLines, sinks: impl Iterator<Item = String>) -> Telemetry {
+    /// Own metrics for sinks of these names, of whose counters so much was told already.
+    pub fn new(own: &OwnLines, sinks: impl Iterator<Item = (String, Counters)>) -> Telemetry {
         match own.words {
             OwnWords::Ringstat => Telemetry::Ringstat(Ringstat::new(&own.prefix, sinks)),
             OwnWords::Etsy => Telemetry::Etsy(Etsy::new(own)),

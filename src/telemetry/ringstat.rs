@@ -24,11 +24,12 @@ pub struct Ringstat {
 }
 
 impl Ringstat {
-    /// Own metrics under a prefix, for sinks of these names.
-    pub(super) fn new(prefix: &str, sinks: impl Iterator<Item = String>) -> Ringstat {
+    /// Own metrics under a prefix, for sinks of these names, of whose counters so much was
+    /// told already.
+    pub(super) fn new(prefix: &str, sinks: impl Iterator<Item = (String, Counters)>) -> Ringstat {
         Ringstat {
             prefix: prefix.to_owned(),
-            sinks: sinks.map(|name| (name, Counters::default())).collect(),
+            sinks: sinks.collect(),
             points: 0,
         }
     }

@@ -92,3 +92,21 @@ fn a_command_has_the_daemon_s_niceness_and_its_words_are_logged() {
     });
     assert_eq!(daemon.stop(), Some(0));
 }
+
+/// Goal: a command that hangs holds up neither the flushes nor the stop. Method: it sleeps for longer
+/// than a test may last; the standard output beside it.
+#[test]
+fn a_command_that_hangs_is_killed_in_time() {
+    let arguments = "-b 127.0.0.1:0 -f 0.1 -s console: --command-timeout 0.2";
+    let daemon = daemon_with(arguments, "sleep 1000");
+    daemon.sender().send("first:1|c");
+    daemon.wait_for_sum("stats.counters.first.count", 1.0);
+    daemon
+        .log
+        .wait_for_text("did not end in time and was killed");
+    let dropped = format!("{OWN}.sink.command.dropped_lines");
+    daemon.wait_for("lines that are lost", |points| points.sum(&dropped) > 0.0);
+    let points = daemon.stop_and_read();
+    assert_eq!(points.sum("stats.counters.first.count"), 1.0);
+    points.assert_sink_balances("command");
+}

@@ -226,6 +226,7 @@ fn a_shard_that_gathers_gives_what_a_table_gives_that_does_not() {
             let silence = |names: &Names| Silence {
                 forget: names.some(&mut Random(choice), 5),
                 silent: Vec::new(),
+                ..Silence::default()
             };
             shard.forget(silence(&shard_names));
             one_by_one.table.set_silence(silence(&table_names));
@@ -273,6 +274,7 @@ fn where_series_make_room_for_each_other_every_sample_goes_to_its_own_name_or_is
             shard.forget(Silence {
                 forget: names.some(&mut random, 9),
                 silent: names.some(&mut random, 2),
+                ..Silence::default()
             });
         }
     }

@@ -184,6 +184,40 @@ fn a_burst_is_read_to_its_end_without_a_wait() {
 }
 
 #[test]
+fn the_wait_can_be_changed_while_datagrams_come() {
+    // Each turn after the first would take ten seconds, and then none takes any.
+    for_each_engine(|kind| {
+        let socket = bound(1 << 20);
+        let address = socket.local_addr().unwrap();
+        let settings = RingSettings {
+            max_wait: Duration::from_secs(10),
+            burst_count: 1000,
+            ..settings()
+        };
+        let mut engine = open(kind, vec![socket], &Waker::new().unwrap(), settings);
+        engine.set_max_wait(Duration::ZERO);
+        assert_eq!(engine.max_wait(), Duration::ZERO);
+        let mut collect = Collect::default();
+        let started = Instant::now();
+        for number in 0..20 {
+            send_numbers(address, number..number + 1);
+            receive_count(&mut engine, &mut collect, number as usize + 1);
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            started.elapsed()
+        );
+        engine.set_max_wait(Duration::from_secs(3600));
+        let bound = engine.max_wait();
+        assert!(
+            (Duration::from_micros(1)..Duration::from_secs(10)).contains(&bound),
+            "the receive buffer bounds it: {bound:?}"
+        );
+    });
+}
+
+#[test]
 fn datagrams_that_trickle_in_are_taken_in_batches() {
     // 400 datagrams over 100 ms and waits of 10 ms: far fewer turns than datagrams.
     for_each_engine(|kind| {

@@ -1,6 +1,8 @@
 //! What outlives an interval, seen through tables of shards: series come, fall silent, go and
 //! come again.
 
+mod change;
+
 use std::time::Duration;
 
 use super::*;
@@ -213,6 +215,7 @@ fn late_intervals_of_one_shard_are_merged_in_their_order() {
             slot: 0,
         }],
         silent: Vec::new(),
+        ..Silence::default()
     });
     rig.tables[0].forget_some(1);
     assert!(rig.count(0, "b"));

@@ -1,0 +1,65 @@
+//! Goes on in another way between two slots: other rules, another schedule, other sinks.
+
+use super::schedule::Due;
+use super::{Flusher, FlusherSettings, Outlet, StateFile};
+use crate::shard::ShardRules;
+use crate::sink::Counters;
+use crate::telemetry::{OwnLines, Telemetry};
+
+/// How to go on from the next slot on.
+pub struct Reload {
+    /// How the flusher is set up then; a state file that stays the same need not be given anew.
+    pub settings: FlusherSettings,
+    /// What the shards go by then.
+    pub shards: ShardRules,
+    /// All sinks.
+    pub outlets: Vec<Outlet>,
+    /// Called when it is so: no sink that is not among them gets anything any more.
+    pub done: Box<dyn FnOnce() + Send>,
+}
+
+impl Flusher {
+    /// Goes on in another way. The slot that was flushed ended at `due`.
+    pub(super) fn reload(&mut self, reload: Reload, due: Due) {
+        let Reload {
+            mut settings,
+            outlets,
+            done,
+            ..
+        } = reload;
+        self.schedule
+            .change(settings.interval, settings.align, due.end);
+        self.collector.set_max_series(settings.limits.max_series);
+        self.merger
+            .change(settings.of_merger(), settings.input_rules);
+        self.reload_telemetry(settings.own.as_ref(), &outlets);
+        self.outputs = super::Outputs::new(outlets);
+        // What was written last, and when, is known of the file that is in use.
+        if let Some(file) = self.settings.state_file.take()
+            && settings.state_file.as_ref().map(StateFile::path) == Some(file.path())
+        {
+            settings.state_file = Some(file);
+        }
+        self.settings = settings;
+        done();
+    }
+
+    /// Own metrics of a sink that stays go on from what was told of it.
+    fn reload_telemetry(&mut self, own: Option<&OwnLines>, outlets: &[Outlet]) {
+        let before = self.outputs.outlets();
+        let told = outlets.iter().map(|outlet| {
+            let mut told = before.iter().zip(&self.told);
+            let same = told.find(|(before, _)| before.sink.is(&outlet.sink));
+            same.map(|(_, counters)| *counters).unwrap_or_default()
+        });
+        let told: Vec<Counters> = told.collect();
+        let mut telemetry = own.map(|own| {
+            let names = outlets.iter().map(|outlet| outlet.sink.name().to_owned());
+            Telemetry::new(own, names.zip(told.iter().copied()))
+        });
+        if let Some(telemetry) = &mut telemetry {
+            telemetry.handed_over(self.points);
+        }
+        (self.telemetry, self.told) = (telemetry, told);
+    }
+}
