@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use crate::compare;
 use crate::config::{Config, Machine, Settings, file, gstatsd};
 
 /// What a command line asks for.
@@ -15,6 +16,8 @@ pub enum Command {
     Run(Config),
     /// To print the effective configuration and exit.
     Check(Config),
+    /// To compare two daemons.
+    Compare(compare::Arguments),
     /// To print a text, help or version, and exit.
     Print(String),
 }
@@ -59,7 +62,8 @@ SIZE is a number of bytes, or of KiB, MiB or GiB.
 Examples:
   ringstat                                     print what arrives on port 8125
   ringstat -s graphite.example.net:2003 -f 60  send it to Graphite every minute
-  ringstat --config ringstat.toml --check      see what a file comes to";
+  ringstat --config ringstat.toml --check      see what a file comes to
+  ringstat compare --help                      see what another daemon makes of the same traffic";
 
 /// Reads a command line, the program's name first, and the file that it names.
 ///
@@ -70,6 +74,9 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Exit> {
     let started_as = args.first().and_then(|name| Path::new(name).file_name());
     let parsed = if started_as.is_some_and(|name| name == "gstatsd") {
         parse_gstatsd(&args)
+    } else if args.get(1).is_some_and(|word| word == "compare") {
+        let arguments = compare::Arguments::try_parse_from(&args[1..]);
+        arguments.map(Command::Compare).map_err(Refusal::Clap)
     } else {
         parse_ringstat(&args)
     };

@@ -39,3 +39,5 @@ pub mod io;
 pub mod streams;
 
 pub mod daemon;
+
+pub mod compare;

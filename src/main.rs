@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use ringstat::cli::{self, Command};
+use ringstat::compare;
 use ringstat::config::Config;
 use ringstat::daemon;
 
@@ -16,6 +17,13 @@ fn main() -> ExitCode {
         Ok(Command::Run(config)) => config,
         Ok(Command::Check(config)) => return print(&config.to_toml()),
         Ok(Command::Print(text)) => return print(&text),
+        Ok(Command::Compare(arguments)) => {
+            return ExitCode::from(compare::run(
+                &arguments,
+                &mut io::stdout(),
+                &mut io::stderr(),
+            ));
+        }
         Err(exit) => {
             complain(exit.message);
             return ExitCode::from(exit.code);

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 18] = [
-    ("cli", &["config"]),
+const MODULES: [(&str, &[&str]); 19] = [
+    ("cli", &["compare", "config"]),
     (
         "config",
         &[
@@ -29,7 +29,7 @@ const MODULES: [(&str, &[&str]); 18] = [
     ("shard", &["kernel", "metric", "protocol", "repeat"]),
     ("snapshot", &["metric"]),
     ("naming", &["metric", "snapshot"]),
-    ("format", &["metric", "naming"]),
+    ("format", &["naming"]),
     (
         "telemetry",
         &[
@@ -75,6 +75,7 @@ const MODULES: [(&str, &[&str]); 18] = [
             "transport",
         ],
     ),
+    ("compare", &["config"]),
 ];
 
 /// Modules that do no I/O, read no clock and log nothing.

@@ -49,3 +49,7 @@ mod sinks;
 // Nothing is lost when a signal stops the daemon under load.
 #[path = "end_to_end/stopping.rs"]
 mod stopping;
+
+// Beside an old daemon on the same traffic, and what a comparison of both says.
+#[path = "end_to_end/trial.rs"]
+mod trial;

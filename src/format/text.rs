@@ -1,5 +1,5 @@
-//! Lines of path, value and timestamp: Graphite's text protocol, with spaces between them, and what
-//! statsite feeds a command, with `|`. Hot path: a line allocates nothing.
+//! Graphite's text protocol: `path value timestamp` and a line feed. Hot path: a line allocates
+//! nothing.
 
 use bytes::BytesMut;
 
@@ -8,15 +8,9 @@ use super::number::{VALUE_BYTES_MAX, put_digits, put_value};
 use super::{CHUNK_BYTES, Formatted};
 use crate::naming::{Point, Points};
 
-/// Graphite's text protocol: `path value timestamp`.
-pub type Lines = SeparatedLines<b' '>;
-
-/// What statsite feeds a command: `path|value|timestamp`.
-pub type StreamLines = SeparatedLines<b'|'>;
-
-/// Writes points as lines, with a separator between path, value and timestamp.
+/// Writes points as lines.
 #[derive(Debug, Default)]
-pub struct SeparatedLines<const SEPARATOR: u8> {
+pub struct Lines {
     /// Lines up to `open_bytes`, and room for more.
     open: BytesMut,
     open_bytes: usize,
@@ -24,21 +18,21 @@ pub struct SeparatedLines<const SEPARATOR: u8> {
     done: Formatted,
     buffers: Buffers,
     /// The end of the last line, which is that of most lines of a flush.
-    ending: Ending<SEPARATOR>,
+    ending: Ending,
 }
 
-/// A time stamp as text, with the separator before and the line feed behind it.
+/// A time stamp as text, with the space before and the line feed behind it.
 #[derive(Debug, Default)]
-struct Ending<const SEPARATOR: u8> {
+struct Ending {
     time_unix_s: u64,
     text: [u8; ENDING_BYTES_MAX],
     length: usize,
 }
 
-/// A separator, twenty digits and a line feed, and room for what [`put_digits`] may write beyond its end.
+/// Space, twenty digits and line feed, and room for what [`put_digits`] may write beyond its end.
 const ENDING_BYTES_MAX: usize = 32;
 
-impl<const SEPARATOR: u8> Ending<SEPARATOR> {
+impl Ending {
     #[inline]
     fn of(&mut self, time_unix_s: u64) -> &[u8] {
         if self.length == 0 || self.time_unix_s != time_unix_s {
@@ -50,14 +44,14 @@ impl<const SEPARATOR: u8> Ending<SEPARATOR> {
     #[cold]
     fn renew(&mut self, time_unix_s: u64) {
         self.time_unix_s = time_unix_s;
-        self.text[0] = SEPARATOR;
+        self.text[0] = b' ';
         let end = 1 + put_digits(time_unix_s, &mut self.text[1..]);
         self.text[end] = b'\n';
         self.length = end + 1;
     }
 }
 
-impl<const SEPARATOR: u8> SeparatedLines<SEPARATOR> {
+impl Lines {
     /// What was written since the last call.
     pub fn take(&mut self) -> Formatted {
         self.close_chunk();
@@ -94,7 +88,7 @@ impl<const SEPARATOR: u8> SeparatedLines<SEPARATOR> {
     }
 }
 
-impl<const SEPARATOR: u8> Points for SeparatedLines<SEPARATOR> {
+impl Points for Lines {
     #[inline]
     fn point(&mut self, point: &Point<'_>) {
         let path = [
@@ -113,7 +107,7 @@ impl<const SEPARATOR: u8> Points for SeparatedLines<SEPARATOR> {
         for part in path {
             end = put(part, room, end);
         }
-        room[end] = SEPARATOR;
+        room[end] = b' ';
         end += 1;
         end += put_value(point.value, &mut room[end..]);
         end = put(self.ending.of(point.time_unix_s), room, end);
@@ -193,21 +187,6 @@ mod tests {
              stats.a.b;c=d 0.5 18446744073709551615\n"
         );
         assert_eq!(lines.take().points, 0);
-    }
-
-    #[test]
-    fn a_command_reads_paths_values_and_times_with_bars_between_them() {
-        let mut lines = StreamLines::default();
-        lines.point(&point(b"a", 1_700_000_000));
-        lines.point(&Point {
-            value: Value::Fixed(2.0),
-            ..point(b"b", 5)
-        });
-        let text = lines.take().chunks.concat();
-        assert_eq!(
-            text,
-            b"stats.a.b;c=d|0.5|1700000000\nstats.b.b;c=d|2.000000|5\n"
-        );
     }
 
     #[test]

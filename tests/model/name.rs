@@ -38,16 +38,7 @@ fn make_safe(naming: Naming, spelling: &[u8]) -> String {
     for &byte in spelling {
         let letter = char::from(byte);
         match naming {
-            Naming::Statsite => {
-                if is_space(byte) {
-                    if !after_space {
-                        safe.push('_');
-                    }
-                } else if letter.is_ascii_graphic() && letter != '|' {
-                    safe.push(letter);
-                }
-            }
-            Naming::Etsy | Naming::EtsyLegacy | Naming::PythonStatsite => {
+            Naming::Etsy | Naming::EtsyLegacy => {
                 if is_space(byte) {
                     if !after_space {
                         safe.push('_');

@@ -21,9 +21,7 @@ const SET_STANDARD_ERROR: f64 = 0.01625;
 fn settings(naming: Naming) -> Settings {
     Settings {
         percent: vec![90.0, 50.0],
-        idle_counters: Idle::Silent,
-        idle_timers: Idle::Silent,
-        idle_sets: Idle::Silent,
+        idle: Idle::Silent,
         ..Settings::new(naming)
     }
 }
@@ -189,10 +187,7 @@ fn allowed_error(naming: Naming, exact: &Point) -> f64 {
         "upper_" | "lower_" | "mean_" | "sum_" | "median" => RELATIVE_ERROR * value,
         "mean" if naming == Naming::Gstatsd => RELATIVE_ERROR * value,
         "sum_squares_" => RELATIVE_ERROR * (2.0 + RELATIVE_ERROR) * value,
-        "p" => RELATIVE_ERROR * value,
-        "std" | "stdev" => 1.5 * 125_000.0 * 1e-6,
-        // Of a window, each of whose values may be off.
-        "stdev_" => 1.5 * RELATIVE_ERROR * 125_000.0,
+        "std" => 125_000.0 * 1e-6,
         _ => 0.0,
     }
 }

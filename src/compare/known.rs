@@ -1,0 +1,163 @@
+//! Differences that are meant: where ringstat and its predecessors part on purpose, or where a
+//! predecessor is wrong. README says more of each under "Compatibility".
+
+use super::comparison::{Comparison, Path};
+use super::kind::{self, PathType};
+
+/// A path that differs, and what is known of it.
+pub(super) struct Case<'a> {
+    pub(super) path: &'a Path,
+    pub(super) comparison: &'a Comparison,
+}
+
+/// A reason, and the paths that it is taken for.
+struct Known {
+    reason: &'static str,
+    explains: fn(&Case<'_>) -> bool,
+}
+
+/// The first that explains a path is taken.
+const KNOWN: [Known; 10] = [
+    Known {
+        reason: "points that are no finite number are not sent",
+        explains: |case| case.path.not_finite[0] > 0,
+    },
+    Known {
+        reason: "a silent series is reported as 0 for as long as `idle` says, by one of them longer",
+        explains: |case| {
+            case.is_alone() && case.path.largest == [0.0; 2] && case.path_type() != PathType::Gauge
+        },
+    },
+    Known {
+        reason: "etsy's statsd loses names that mean something to JavaScript",
+        explains: |case| {
+            let mut words = case.path.name.split(['.', ';']);
+            words.any(|word| JAVASCRIPT_NAMES.contains(&word))
+        },
+    },
+    Known {
+        reason: "tags are sorted, and one without a value gets `true`",
+        explains: |case| case.is_alone() && case.path.name.contains(';'),
+    },
+    Known {
+        reason: "statsite names a quantile in whole percents: its p100 may be p99_9",
+        explains: |case| {
+            let word = case.word();
+            let is_percent =
+                word.starts_with('p') && word[1..].starts_with(|c: char| c.is_ascii_digit());
+            case.is_statsite()
+                && case.is_alone()
+                && is_percent
+                && (word.contains('_') || word == "p100")
+        },
+    },
+    Known {
+        reason: "beyond 49 values statsite's quantiles are approximations",
+        explains: |case| {
+            let is_quantile = matches!(case.word().as_bytes(), b"median" | [b'p', b'0'..=b'9', ..]);
+            case.is_statsite() && is_quantile && !case.is_alone() && case.timer_count() > 49.0
+        },
+    },
+    Known {
+        reason: "of a sampled timer value statsite counts 1/rate without its fraction",
+        explains: |case| {
+            let is_count = matches!(case.word(), "count" | "sample_rate");
+            case.is_statsite() && is_count && case.old_is_less_by(0.5)
+        },
+    },
+    Known {
+        reason: "beyond 64 members statsite's sets are estimates, within 5 % of ringstat's",
+        explains: |case| {
+            let close = case.relative().is_some_and(|relative| relative < 0.05);
+            case.path_type() == PathType::Set && case.path.largest[1] > 64.0 && close
+        },
+    },
+    Known {
+        reason: "the Python statsite multiplies a counter by its sample rate, and not by 1/rate",
+        explains: |case| case.is_python_statsite_counter() && case.old_is_less_by(1.0),
+    },
+    Known {
+        reason: "the Python statsite cuts the mean of whole numbers to a whole number",
+        explains: |case| {
+            let is_mean = case.word().starts_with("mean_");
+            let whole = |path: &Path| path.sums[0].fract() == 0.0;
+            case.is_python_statsite_timer()
+                && is_mean
+                && whole(case.path)
+                && case.old_is_less_by(1.0)
+        },
+    },
+];
+
+const JAVASCRIPT_NAMES: [&str; 12] = [
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+    "__proto__",
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+];
+
+/// Why a path differs, if that is known.
+pub(super) fn reason(case: &Case<'_>) -> Option<&'static str> {
+    let known = KNOWN.iter().find(|known| (known.explains)(case));
+    known.map(|known| known.reason)
+}
+
+impl Case<'_> {
+    fn word(&self) -> &str {
+        kind::last_word(&self.path.name)
+    }
+
+    fn path_type(&self) -> PathType {
+        kind::path_type(&self.path.name)
+    }
+
+    /// Whether only one daemon has the path.
+    fn is_alone(&self) -> bool {
+        self.path.slots.contains(&0)
+    }
+
+    fn beside(&self, statistic: &str) -> Option<&Path> {
+        let timer = self.path_type() == PathType::Timer;
+        let name = timer.then(|| kind::beside(&self.path.name, statistic))?;
+        self.comparison.named(&name)
+    }
+
+    /// Only the C statsite has this statistic.
+    fn is_statsite(&self) -> bool {
+        self.beside("sum_sq").is_some_and(|path| path.slots[0] > 0)
+    }
+
+    /// Only the statsites have this statistic.
+    fn is_python_statsite_timer(&self) -> bool {
+        !self.is_statsite() && self.beside("stdev").is_some_and(|path| path.slots[0] > 0)
+    }
+
+    /// C statsite's counters are right, so that this must be told apart by what else there is.
+    fn is_python_statsite_counter(&self) -> bool {
+        self.path.name.starts_with("statsite.counts.") && !self.comparison.has_statsite_timers
+    }
+
+    /// The most values that the timer got in a slot.
+    fn timer_count(&self) -> f64 {
+        self.beside("count").map_or(0.0, |path| path.largest[1])
+    }
+
+    /// How far apart the worst slot is.
+    fn relative(&self) -> Option<f64> {
+        self.path.drift.verdict.worst.map(|worst| worst.relative())
+    }
+
+    /// Whether the old daemon has less of it, by up to this part of what the new one has.
+    fn old_is_less_by(&self, part: f64) -> bool {
+        let [old, new] = self.path.sums;
+        (0.0..new).contains(&old) && new - old <= part * new
+    }
+}
