@@ -46,6 +46,10 @@ mod settings;
 #[path = "end_to_end/sinks.rs"]
 mod sinks;
 
+// Connections, local datagrams and the standard input.
+#[path = "end_to_end/streams.rs"]
+mod streams;
+
 // Nothing is lost when a signal stops the daemon under load.
 #[path = "end_to_end/stopping.rs"]
 mod stopping;

@@ -1,5 +1,5 @@
 //! The recorded vectors over real sockets: the built daemon under each naming, with one shard and
-//! with four, on each engine.
+//! with four, on each engine; over connections and the standard input; and as binary frames.
 
 #![allow(
     unreachable_pub,
@@ -14,6 +14,8 @@ mod model;
 mod pipeline;
 #[path = "model/vectors.rs"]
 mod vectors;
+#[path = "model/wire.rs"]
+mod wire;
 
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -21,6 +23,7 @@ use std::time::{Duration, SystemTime};
 use compare::differences;
 use daemon::Daemon;
 use model::{Naming, Point};
+use vectors::Vector;
 
 /// What the vectors were recorded with.
 const FLUSH_S: u64 = 2;
@@ -33,17 +36,82 @@ const OWN_PREFIX: &str = "own_metrics";
 
 const ENGINES: [&str; 2] = ["io_uring", "recvmmsg"];
 
+/// How the vectors come to a daemon.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// A datagram each.
+    Udp {
+        shard_count: usize,
+    },
+    /// A connection for each vector, which is closed behind it.
+    Tcp,
+    /// One after the other.
+    Stdin,
+    /// As binary frames, those that these can say.
+    UdpFrames,
+    TcpFrames,
+}
+
+impl Way {
+    const ALL: [Way; 6] = [
+        Way::Udp { shard_count: 1 },
+        Way::Udp { shard_count: 4 },
+        Way::Tcp,
+        Way::Stdin,
+        Way::UdpFrames,
+        Way::TcpFrames,
+    ];
+
+    fn bind(self) -> &'static str {
+        match self {
+            Way::Udp { .. } | Way::UdpFrames => "127.0.0.1:0",
+            Way::Tcp | Way::TcpFrames => "tcp://127.0.0.1:0",
+            Way::Stdin => "stdin:",
+        }
+    }
+
+    fn shard_count(self) -> usize {
+        match self {
+            Way::Udp { shard_count } => shard_count,
+            Way::Tcp | Way::Stdin | Way::UdpFrames | Way::TcpFrames => 1,
+        }
+    }
+
+    /// The datagrams of a vector, or what takes their place; None for what frames cannot say.
+    fn pieces(self, vector: &Vector) -> Option<Vec<Vec<u8>>> {
+        match self {
+            Way::Udp { .. } | Way::Tcp | Way::Stdin => Some(vector.datagrams.clone()),
+            Way::UdpFrames | Way::TcpFrames => {
+                let datagrams = vector.datagrams.iter();
+                let frames: Option<Vec<_>> =
+                    datagrams.map(|datagram| wire::frames(datagram)).collect();
+                frames.map(|frames| frames.concat())
+            }
+        }
+    }
+
+    fn send(self, daemon: &Daemon, pieces: &[Vec<u8>]) {
+        // A datagram ends its last line by itself.
+        match self {
+            Way::Udp { .. } | Way::UdpFrames => daemon.send(pieces),
+            Way::Tcp => daemon.send_stream(&pieces.join(&b'\n')),
+            Way::TcpFrames => daemon.send_stream(&pieces.concat()),
+            Way::Stdin => daemon.write(&[pieces.join(&b'\n'), b"\n".to_vec()].concat()),
+        }
+    }
+}
+
 /// Goal: bytes on the wire become the recorded lines, whatever receives them and however many
 /// shards share the work. Method: all runs at the same time, each vector from a socket of its own.
 #[test]
 fn the_daemon_gives_what_was_recorded() {
     let runs: Vec<_> = Naming::ALL
         .into_iter()
-        .flat_map(|naming| [1, 4].map(|shard_count| (naming, shard_count)))
-        .flat_map(|(naming, shard_count)| ENGINES.map(|engine| (naming, shard_count, engine)))
-        .map(|(naming, shard_count, engine)| {
-            let run = thread::spawn(move || wrong_lines(naming, shard_count, engine));
-            (format!("{naming:?}, {shard_count} shards, {engine}"), run)
+        .flat_map(|naming| Way::ALL.map(|way| (naming, way)))
+        .flat_map(|(naming, way)| ENGINES.map(|engine| (naming, way, engine)))
+        .map(|(naming, way, engine)| {
+            let run = thread::spawn(move || wrong_lines(naming, way, engine));
+            (format!("{naming:?}, {way:?}, {engine}"), run)
         })
         .collect();
     let mut wrong = Vec::new();
@@ -57,13 +125,21 @@ fn the_daemon_gives_what_was_recorded() {
 }
 
 /// What is wrong with the lines that one daemon makes of all vectors.
-fn wrong_lines(naming: Naming, shard_count: usize, engine: &str) -> Vec<String> {
-    let expected: Vec<_> = vectors::all()
+fn wrong_lines(naming: Naming, way: Way, engine: &str) -> Vec<String> {
+    let vectors = vectors::all();
+    let vectors: Vec<_> = vectors
         .iter()
-        .flat_map(|vector| vector.expected(naming).to_vec())
+        .inspect(|vector| assert_eq!(vector.flush_s, FLUSH_S as f64))
+        .filter_map(|vector| Some((vector, way.pieces(vector)?)))
         .collect();
+    assert!(vectors.len() > 50, "{way:?} says too little to show much");
+    let expected: Vec<_> = vectors
+        .iter()
+        .flat_map(|(vector, _)| vector.expected(naming).to_vec())
+        .collect();
+    let pieces: Vec<_> = vectors.into_iter().map(|(_, pieces)| pieces).collect();
     for _ in 0..ATTEMPTS_MAX {
-        if let Some((points, end_unix_s)) = one_slot(naming, shard_count, engine) {
+        if let Some((points, end_unix_s)) = one_slot(naming, way, engine, &pieces) {
             return differences(&expected, &points, end_unix_s);
         }
     }
@@ -72,27 +148,32 @@ fn wrong_lines(naming: Naming, shard_count: usize, engine: &str) -> Vec<String> 
 
 /// Sends all vectors within one full slot. Returns its points and its end, or nothing if sending
 /// took too long.
-fn one_slot(naming: Naming, shard_count: usize, engine: &str) -> Option<(Vec<Point>, u64)> {
-    let daemon = Daemon::start(&[
+fn one_slot(
+    naming: Naming,
+    way: Way,
+    engine: &str,
+    vectors: &[Vec<Vec<u8>>],
+) -> Option<(Vec<Point>, u64)> {
+    let arguments = [
         "--flush",
         &FLUSH_S.to_string(),
         "--align=true",
         "--naming",
         naming.name(),
         "--shards",
-        &shard_count.to_string(),
+        &way.shard_count().to_string(),
         "--engine",
         engine,
         "--own-prefix",
         OWN_PREFIX,
-    ]);
+    ];
+    let daemon = Daemon::start(way.bind(), &arguments);
     // There are own metrics in each flush. When the first one comes, all shards have
     // handed over the shortened slot at the start, and what is sent now falls into a full one.
     let first = daemon.points_until(|_| true);
     let end_unix_s = first[0].time_unix_s + FLUSH_S;
-    for vector in vectors::all() {
-        assert_eq!(vector.flush_s, FLUSH_S as f64);
-        daemon.send(&vector.datagrams);
+    for pieces in vectors {
+        way.send(&daemon, pieces);
     }
     // A shard hands over what it finds at the end of a slot; a datagram sent long before is there.
     let end = Duration::from_millis(end_unix_s * 1000 - 300);

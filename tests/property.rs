@@ -19,7 +19,7 @@ mod traffic;
 use compare::output_differences;
 use model::{Model, Naming, Output, Pipeline};
 use pipeline::Shards;
-use pipeline::parse::assert_read_alike;
+use pipeline::parse::{assert_cut_alike, assert_read_alike};
 use proptest::prelude::*;
 use proptest::sample::select;
 use ringstat::format::Encoding;
@@ -100,6 +100,20 @@ proptest! {
                 prop_assert!(error <= allowed, "{:?} and {:?}", line, pickle);
             }
         }
+    }
+
+    #[test]
+    fn any_cut_of_a_stream_reads_as_the_whole(
+        mut pieces in proptest::collection::vec(
+            proptest::prop_oneof![traffic::line_of_pieces(), traffic::frame()],
+            1..6,
+        ),
+        end in proptest::collection::vec(proptest::arbitrary::any::<u8>(), 0..3),
+        sizes in proptest::collection::vec(0..20_usize, 0..6),
+    ) {
+        pieces.push(end);
+        assert_cut_alike(&pieces.join(&b'\n'), &sizes);
+        assert_cut_alike(&pieces.concat(), &sizes);
     }
 
     #[test]

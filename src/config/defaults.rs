@@ -47,6 +47,8 @@ impl Config {
         let suffix = settings.suffix.unwrap_or_default().expand(&machine.host)?;
         let config = Self {
             bind: listed_once(settings.bind).unwrap_or_else(|| vec![BindAddress::default()]),
+            max_connections: settings.max_connections.map_or(1_024, |Count(count)| count),
+            liveness: settings.liveness,
             shards: settings.shards.map_or(
                 machine.cpu_count.clamp(1, DEFAULT_SHARD_COUNT_MAX),
                 |Count(count)| count,

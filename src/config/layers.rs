@@ -22,6 +22,8 @@ impl Settings {
     pub fn or(self, fallback: Self) -> Self {
         first_given! { self, fallback:
             bind
+            max_connections
+            liveness
             shards
             pin
             engine

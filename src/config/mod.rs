@@ -25,7 +25,7 @@ use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::{Idle, IdleTimes};
 use crate::telemetry::OwnWords;
-use crate::transport::BindAddress;
+use crate::transport::{BindAddress, LivenessAddress};
 use facility::Facility;
 use prefix::HostLabel;
 pub use settings::Settings;
@@ -36,6 +36,10 @@ pub use settings::Settings;
 pub struct Config {
     /// Where to listen; not empty, no address twice.
     pub bind: Vec<BindAddress>,
+    /// How many connections may be open at a time: at least 1.
+    pub max_connections: usize,
+    /// Where each connection is told that the daemon lives.
+    pub liveness: Option<LivenessAddress>,
     /// How many shards: at least 1.
     pub shards: usize,
     /// Whether each shard is bound to a CPU of its own.

@@ -29,6 +29,8 @@ impl From<&Config> for Settings {
         let path = |path: &PathBuf| FilePath(path.to_string_lossy().into_owned());
         Self {
             bind: Some(config.bind.clone()),
+            max_connections: Some(Count(config.max_connections)),
+            liveness: config.liveness.clone(),
             shards: Some(Count(config.shards)),
             pin: Some(config.pin),
             engine: Some(config.engine),

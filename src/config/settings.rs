@@ -11,8 +11,8 @@ use super::facility::Facility;
 use super::prefix::{PathText, Prefix};
 use super::text;
 use super::values::{
-    DatagramSize, FilePath, FlushInterval, LogLevel, Percents, SetError, ShardCount, Size,
-    StatisticName, TableCount, Time, TimerError,
+    ConnectionCount, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, SetError,
+    ShardCount, Size, StatisticName, TableCount, Time, TimerError,
 };
 use crate::kernel::EngineChoice;
 use crate::naming::{Dialect, ExtendedCounters, Histogram};
@@ -20,7 +20,7 @@ use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::Idle;
 use crate::telemetry::OwnWords;
-use crate::transport::BindAddress;
+use crate::transport::{BindAddress, LivenessAddress};
 
 /// Settings from one source: what is `None` was not given there.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Deserialize, Serialize)]
@@ -28,15 +28,35 @@ use crate::transport::BindAddress;
 // Brackets in a help text are those of an address.
 #[allow(rustdoc::broken_intra_doc_links)]
 pub struct Settings {
-    /// Listen on this UDP address: [host]:port, port, [::1]:port or udp://host:port; repeatable
-    /// [default: :8125]
+    /// Listen on this address: [host]:port, port or udp://host:port for UDP, tcp://host:port,
+    /// unix:PATH or unixgram:PATH for a Unix socket of connections or of datagrams, stdin: for the
+    /// standard input; repeatable [default: :8125]
     ///
     /// Without a host it listens on every address of this machine, IPv4 and IPv6 with one socket.
-    /// A host name is resolved once, at start. An address that another process holds is refused.
+    /// A host name is resolved once, at start. An address that another process holds is refused. A
+    /// Unix socket takes permissions, as in unix:/run/ringstat.sock?mode=0660; its file is removed
+    /// at the end.
     #[arg(short, long, value_name = "ADDRESS", help_heading = LISTENING, action = Append)]
     #[arg(value_parser = text::parse::<BindAddress>)]
     #[serde(with = "text::many")]
     pub bind: Option<Vec<BindAddress>>,
+
+    /// Most connections that are open at a time, over TCP and Unix sockets [default: 1024]
+    ///
+    /// One more is closed at once, and counted. Each takes a descriptor and up to 130 KiB, if its
+    /// lines are that long; an idle one takes about a kilobyte.
+    #[arg(long, value_name = "COUNT", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<ConnectionCount>)]
+    #[serde(with = "text::number")]
+    pub max_connections: Option<ConnectionCount>,
+
+    /// Answer each connection to this TCP address, [host]:port, with YES [default: none]
+    ///
+    /// For monitors. The port is 8325 where none is given.
+    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<LivenessAddress>)]
+    #[serde(with = "text::one")]
+    pub liveness: Option<LivenessAddress>,
 
     /// Number of shards: threads that receive and add up, each with a socket of its own
     /// [default: one per allowed CPU, at most 4]

@@ -23,6 +23,8 @@ fn config(text: &str) -> Result<Config, String> {
 fn an_empty_file_gives_the_defaults() {
     let expected = Config {
         bind: vec![":8125".parse().unwrap()],
+        max_connections: 1_024,
+        liveness: None,
         shards: 4,
         pin: false,
         engine: EngineChoice::Auto,

@@ -135,6 +135,9 @@ pub type TableCount = Count<{ u32::MAX as usize }>;
 /// How many shards: more than any machine has use for would only cost memory.
 pub type ShardCount = Count<256>;
 
+/// How many connections: more descriptors than that no process is given by default.
+pub type ConnectionCount = Count<1_000_000>;
+
 impl<const MAX: usize> FromStr for Count<MAX> {
     type Err = String;
 

@@ -19,7 +19,7 @@ impl Listening {
     pub(super) fn of(bound: &Bound, streams: &Streams) -> Listening {
         Listening {
             addresses: bound.addresses.clone(),
-            streams: streams.addresses().to_vec(),
+            streams: streams.lines(),
             receive_buffer_bytes: bound.receive_buffer_bytes,
             warning: bound.warning.clone(),
         }
@@ -33,8 +33,8 @@ impl Listening {
                 config.shards
             );
         }
-        for address in &self.streams {
-            log::info!("listening on {address}");
+        for line in &self.streams {
+            log::info!("{line}");
         }
         if self.addresses.is_empty() {
             return;

@@ -18,15 +18,14 @@ pub(super) struct Streams {
     liveness: Vec<TcpListener>,
 }
 
-/// Connections that may be open at a time.
-const CONNECTIONS_MAX: usize = 1_024;
-
 impl Streams {
     pub(super) fn bind(config: &Config) -> Result<Streams, StartError> {
         let bound = transport::bind_streams(&config.bind).map_err(StartError::new)?;
+        let liveness = config.liveness.as_ref();
+        let liveness = liveness.map(transport::bind_liveness).transpose();
         Ok(Streams {
             bound,
-            liveness: Vec::new(),
+            liveness: liveness.map_err(StartError::new)?.unwrap_or_default(),
         })
     }
 
@@ -41,9 +40,15 @@ impl Streams {
         }
     }
 
-    /// The addresses that are listened on, for the log.
-    pub(super) fn addresses(&self) -> &[String] {
-        &self.bound.addresses
+    /// What is listened on, as lines for the log.
+    pub(super) fn lines(&self) -> Vec<String> {
+        let bound = self.bound.addresses.iter();
+        let bound = bound.map(|address| format!("listening on {address}"));
+        let liveness = self.liveness.iter().filter_map(|socket| {
+            let address = socket.local_addr().ok()?;
+            Some(format!("says YES on tcp://{address}"))
+        });
+        bound.chain(liveness).collect()
     }
 
     /// Starts the thread as the last of the shards, and waits until it listens.
@@ -67,7 +72,7 @@ impl Streams {
             },
             bound: self.bound,
             liveness: self.liveness,
-            connections_max: CONNECTIONS_MAX,
+            connections_max: config.max_connections,
             max_datagram_bytes: config.max_datagram_bytes,
             backend: backend(config.engine),
         };

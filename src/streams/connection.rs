@@ -1,7 +1,6 @@
 //! Reads one stream to its end, into the shard of all streams.
 
 use std::io;
-use std::rc::Rc;
 use std::time::Duration;
 
 use super::shared::Shared;
@@ -13,14 +12,15 @@ use crate::protocol::{Broken, Framing};
 /// once is what the others wait for.
 const BUFFER_BYTES: [usize; 3] = [512, 8 << 10, 64 << 10];
 
-/// How long the standard input may be silent at a stop before it is taken for empty. A pipe cannot
-/// be asked for an end as a socket can.
+/// How long a stream may be silent at a stop before it is taken for empty. What a peer has sent may
+/// be on its way: to shut a socket down for reading would cut off what waits in the peer's send
+/// buffer, which on loopback can be megabytes.
 const SILENCE_AT_STOP: Duration = Duration::from_millis(100);
 
 /// How a stream ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The peer closed it, or we did at a stop.
+    /// The peer closed it, or the daemon stops.
     Closed,
     /// The peer, or the network, cut it off.
     Failed(io::Error),
@@ -28,25 +28,13 @@ pub(super) enum End {
     Broken,
 }
 
-/// Reads until the peer closes. What it sent last counts without a line feed, too, whatever ends
-/// the stream but a broken frame.
-pub(super) async fn read_connection(source: &Source, shared: &Shared) -> End {
+/// Reads until the peer closes, or until it falls silent at a stop. What it sent last counts
+/// without a line feed, too, whatever ends the stream but a broken frame.
+pub(super) async fn read_to_end(source: &Source, shared: &Shared) -> End {
     let mut stream = Stream::default();
     loop {
-        match stream.turn(source, shared).await {
-            Turn::More => {}
-            Turn::End(end) => return stream.finish(end, shared),
-        }
-    }
-}
-
-/// As [`read_connection`], for the standard input.
-pub(super) async fn read_stdin(source: &Source, shared: &Rc<Shared>) -> End {
-    let mut stream = Stream::default();
-    loop {
-        let turn = stream.turn(source, shared);
         let turn = tokio::select! {
-            turn = turn => turn,
+            turn = stream.turn(source, shared) => turn,
             () = async {
                 shared.stopping().await;
                 tokio::time::sleep(SILENCE_AT_STOP).await;

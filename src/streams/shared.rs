@@ -1,7 +1,6 @@
 //! What all streams share: the shard that they feed, the limit on them, and the word to stop.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
 
-use super::connection::{End, read_connection, read_stdin};
+use super::connection::{End, read_to_end};
 use super::source::{Origin, Source};
 use super::sparse_log::SparseLog;
 use crate::io::Backend;
@@ -30,8 +29,7 @@ pub(super) struct Shared {
     pub(super) backend: Backend,
     shard: RefCell<Shard>,
     connections_max: usize,
-    open: RefCell<HashMap<u64, Rc<Source>>>,
-    next_number: Cell<u64>,
+    open: Cell<usize>,
     reads_stdin: Cell<bool>,
     stop: watch::Sender<bool>,
     ended: Notify,
@@ -44,8 +42,7 @@ impl Shared {
             backend,
             shard: RefCell::new(shard),
             connections_max,
-            open: RefCell::default(),
-            next_number: Cell::default(),
+            open: Cell::default(),
             reads_stdin: Cell::default(),
             stop: watch::Sender::new(false),
             ended: Notify::new(),
@@ -78,7 +75,7 @@ impl Shared {
 
     /// Reads a connection that was accepted, if there is room for one more.
     pub(super) fn welcome(self: &Rc<Self>, origin: Origin) {
-        let open = self.open.borrow().len();
+        let open = self.open.get();
         let has_room = open < self.connections_max;
         self.with_shard(|shard| {
             let counts = shard.connections();
@@ -103,22 +100,18 @@ impl Shared {
             }
         }
         let source = match Source::adopt(self.backend, origin) {
-            Ok(source) => Rc::new(source),
+            Ok(source) => source,
             Err(error) => {
                 self.log.warn(&format!("cannot read a connection: {error}"));
                 return;
             }
         };
-        let number = self.next_number.get();
-        self.next_number.set(number + 1);
-        self.open.borrow_mut().insert(number, Rc::clone(&source));
-        self.count_open();
+        self.count_open(open + 1);
         let shared = Rc::clone(self);
         spawn_local(async move {
-            let end = read_connection(&source, &shared).await;
+            let end = read_to_end(&source, &shared).await;
             shared.note(&end, "a connection");
-            shared.open.borrow_mut().remove(&number);
-            shared.count_open();
+            shared.count_open(shared.open.get() - 1);
             shared.ended.notify_one();
         });
     }
@@ -134,7 +127,7 @@ impl Shared {
         self.reads_stdin.set(true);
         let shared = Rc::clone(self);
         spawn_local(async move {
-            let end = read_stdin(&source, &shared).await;
+            let end = read_to_end(&source, &shared).await;
             shared.note(&end, "the standard input");
             if matches!(end, End::Closed) && !shared.is_stopping() {
                 log::info!("the standard input has ended");
@@ -145,9 +138,9 @@ impl Shared {
         Ok(())
     }
 
-    fn count_open(&self) {
-        let open = self.open.borrow().len() as u64;
-        self.with_shard(|shard| shard.connections().open = open);
+    fn count_open(&self, open: usize) {
+        self.open.set(open);
+        self.with_shard(|shard| shard.connections().open = open as u64);
     }
 
     fn note(&self, end: &End, what: &str) {
@@ -181,12 +174,9 @@ impl Shared {
         self.stop.send_replace(true);
     }
 
-    /// Makes what peers have sent by now the last of each connection, and waits until it is read.
+    /// After the word to stop, waits until every stream has ended or fallen silent.
     pub(super) async fn drain(&self) {
-        for source in self.open.borrow().values() {
-            source.close_for_reading();
-        }
-        while self.reads_stdin.get() || !self.open.borrow().is_empty() {
+        while self.reads_stdin.get() || self.open.get() > 0 {
             self.ended.notified().await;
         }
     }

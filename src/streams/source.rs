@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -96,21 +96,6 @@ impl Source {
                 (read, buffer)
             }
         }
-    }
-
-    /// Makes what has come by now the last of the stream: reads give that, and then the end.
-    /// Nothing like it exists for the standard input.
-    pub(super) fn close_for_reading(&self) {
-        // It fails only where the connection has ended already.
-        let _ = match self {
-            Source::UringTcp(stream) => stream.shutdown(Shutdown::Read),
-            Source::UringUnix(stream) => stream.shutdown(Shutdown::Read),
-            Source::Tokio(descriptor) => {
-                rustix::net::shutdown(descriptor, rustix::net::Shutdown::Read)
-                    .map_err(io::Error::from)
-            }
-            Source::UringFile(_) | Source::Plain(_) => Ok(()),
-        };
     }
 }
 

@@ -55,6 +55,9 @@ impl Ringstat {
         writer.count("datagrams.skipped", shards.datagrams_skipped);
         writer.count("datagrams.truncated", shards.datagrams_truncated);
         writer.count("bytes", shards.bytes);
+        writer.count("connections.accepted", shards.connections.accepted);
+        writer.count("connections.refused", shards.connections.refused);
+        writer.count("connections.open", shards.connections.open);
         writer.count("lines", shards.lines.lines);
         writer.count("chained", shards.lines.chained);
         writer.count("skipped", shards.lines.skipped);

@@ -2,19 +2,19 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::path::SocketPath;
 
-/// The file of a bound socket. Dropping this removes it, unless another one has taken its place.
+/// The file of a bound socket. To be dropped after the socket, it removes the file, unless another
+/// socket has taken its place.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    /// Device and inode.
-    identity: (u64, u64),
+    is_ours: bool,
 }
 
 impl SocketFile {
@@ -39,31 +39,28 @@ impl SocketFile {
         if let Some(mode) = at.mode {
             fs::set_permissions(&path, Permissions::from_mode(mode))?;
         }
-        let identity = identity(&path)?;
-        Ok((socket, SocketFile { path, identity }))
+        let is_ours = true;
+        Ok((socket, SocketFile { path, is_ours }))
     }
 
     /// Leaves the file where it is: another process has the socket.
     pub fn leave(mut self) {
-        // No file has this identity.
-        self.identity = (u64::MAX, u64::MAX);
+        self.is_ours = false;
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).ok() != Some(self.identity) {
+        if !self.is_ours {
             return;
         }
-        if let Err(error) = fs::remove_file(&self.path) {
-            log::warn!("cannot remove the socket {}: {error}", self.path.display());
+        // A number of an inode tells nothing: that of a file which was removed is used again.
+        let removed =
+            SockAddr::unix(&self.path).and_then(|address| remove_stale(&self.path, &address));
+        if let Err(error) = removed {
+            log::warn!("the socket {} is left there: {error}", self.path.display());
         }
     }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let file = fs::symlink_metadata(path)?;
-    Ok((file.dev(), file.ino()))
 }
 
 /// Removes a socket that nobody listens to any more.
@@ -103,10 +100,10 @@ mod tests {
     fn a_socket_has_its_mode_and_goes_with_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let at = at(&folder, Some(0o640));
-        let (_socket, file) = SocketFile::make(&at, Type::DGRAM).unwrap();
+        let made = SocketFile::make(&at, Type::DGRAM).unwrap();
         let mode = fs::metadata(&at.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
-        drop(file);
+        drop(made);
         assert!(!at.path.exists());
     }
 

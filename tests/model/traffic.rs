@@ -60,6 +60,27 @@ pub fn line_of_pieces() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
+/// One binary frame, most of them good.
+pub fn frame() -> impl Strategy<Value = Vec<u8>> {
+    let wire_type = prop_oneof![9 => 1..=6_u8, 1 => any::<u8>()];
+    let value = prop_oneof![
+        (-80..80_i32).prop_map(|eighths| f64::from(eighths) / 8.0),
+        any::<f64>(),
+    ];
+    let text = select(TEXTS);
+    (wire_type, value, text.clone(), text).prop_map(|(wire_type, value, key, member)| {
+        let length = |text: &[u8]| (text.len() as u16).to_le_bytes();
+        let head = [&[0xaa, wire_type][..], &length(key)].concat();
+        match wire_type {
+            4 => [&head[..], &length(member), key, member].concat(),
+            _ => [&head[..], &value.to_le_bytes(), key].concat(),
+        }
+    })
+}
+
+/// Texts of frames, most of which end with a zero byte.
+const TEXTS: &[&[u8]] = &[b"a\0", b"b:1|c\n\0", b"\0", b"a\0b\0", b"a", b""];
+
 const PIECES: &[&[u8]] = &[
     b":",
     b":",

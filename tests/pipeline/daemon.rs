@@ -1,7 +1,7 @@
 //! The built daemon in a process of its own, with a Graphite receiver that is a socket of the test.
 
-use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, UdpSocket};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -16,22 +16,23 @@ const DEADLINE: Duration = Duration::from_secs(20);
 /// A running daemon; it is killed when this goes.
 pub struct Daemon {
     process: Child,
-    /// Where it listens.
+    /// Where it listens; 0 for the standard input.
     port: u16,
     /// What it sends, point by point, from however many connections.
     points: Receiver<Point>,
 }
 
 impl Daemon {
-    /// Starts a daemon that flushes to this test, and waits until it listens.
-    pub fn start(arguments: &[&str]) -> Daemon {
+    /// Starts a daemon that listens here, on loopback, and flushes to this test; waits until it
+    /// does.
+    pub fn start(bind: &str, arguments: &[&str]) -> Daemon {
         let receiver = TcpListener::bind("127.0.0.1:0").expect("a port of the loopback");
         let address = receiver.local_addr().expect("it is bound");
         let mut process = Command::new(env!("CARGO_BIN_EXE_ringstat"))
-            .args(["--bind", "127.0.0.1:0", "--log-level", "info"])
+            .args(["--bind", bind, "--log-level", "info"])
             .args(["--sink", &format!("graphite://{address}")])
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the daemon was built with the test");
@@ -53,6 +54,19 @@ impl Daemon {
                 .send_to(datagram, ("127.0.0.1", self.port))
                 .expect("the daemon's socket takes it");
         }
+    }
+
+    /// Sends bytes over a connection of their own.
+    pub fn send_stream(&self, bytes: &[u8]) {
+        let connection = TcpStream::connect(("127.0.0.1", self.port));
+        let mut connection = connection.expect("the daemon listens");
+        connection.write_all(bytes).expect("the daemon reads");
+    }
+
+    /// Writes to the daemon's standard input.
+    pub fn write(&self, bytes: &[u8]) {
+        let mut input = self.process.stdin.as_ref().expect("it is piped");
+        input.write_all(bytes).expect("the daemon reads");
     }
 
     /// The points that it sends up to the first that fulfils a condition, which is included.
@@ -96,7 +110,13 @@ fn listening_port(log: &Receiver<String>) -> u16 {
         let Ok(line) = log.recv_timeout(left) else {
             panic!("the daemon does not listen: {seen:?}");
         };
-        if let Some((_, rest)) = line.split_once("listening on udp://127.0.0.1:") {
+        if line.contains("listening on stdin:") {
+            return 0;
+        }
+        if let Some((_, rest)) = line
+            .split_once("listening on ")
+            .and_then(|(_, address)| address.split_once("://127.0.0.1:"))
+        {
             let digits = rest.split(',').next().unwrap_or_default();
             return digits.parse().expect("a port is a number");
         }

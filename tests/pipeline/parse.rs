@@ -1,9 +1,9 @@
 //! What the daemon's parser makes of a datagram, and what the model's does.
 
 use ringstat::metric::{MetricType, Number, Refusal, Samples, Values};
-use ringstat::protocol::{self, LineCounts, Record};
+use ringstat::protocol::{self, Framing, LineCounts, Record, read_block};
 
-use crate::model::line::{self, Kind, Line};
+use crate::model::line::{self, Entry, Kind, Line};
 
 /// One link: what was read, or why it was refused.
 type Link = Result<Sampled, String>;
@@ -64,12 +64,49 @@ impl Record<'_> for Journal {
     }
 }
 
+/// Panics unless a stream gives the same samples and refusals whole and in pieces of these sizes,
+/// which are used again and again, and the model finds them too.
+pub fn assert_cut_alike(stream: &[u8], sizes: &[usize]) {
+    let whole = read_stream([stream]);
+    let (expected, skipped) = model_reads(line::stream(stream));
+    assert_eq!(whole.0.0, expected, "{}", stream.escape_ascii());
+    assert_eq!(whole.1.skipped, skipped);
+    assert_eq!(whole.1.lines, line::stream(stream).len() as u64);
+    let mut rest = stream;
+    let mut sizes = sizes.iter().filter(|&&size| size > 0).cycle();
+    let pieces = std::iter::from_fn(|| {
+        let size = sizes
+            .next()
+            .map_or(rest.len(), |&size| size.min(rest.len()));
+        let (piece, behind) = rest.split_at(size);
+        rest = behind;
+        (!piece.is_empty()).then_some(piece)
+    });
+    let cut = read_stream(pieces);
+    assert_eq!(cut.0.0, whole.0.0, "{}", stream.escape_ascii());
+    assert_eq!(cut.1, whole.1);
+}
+
+fn read_stream<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Journal, LineCounts) {
+    let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
+    let mut framing = Framing::default();
+    for piece in pieces {
+        let read = framing.feed(piece, |block| read_block(block, &mut counts, &mut journal));
+        if read.is_err() {
+            break;
+        }
+    }
+    // What is broken was told as a refusal.
+    let _ = framing.finish(|block| read_block(block, &mut counts, &mut journal));
+    (journal, counts)
+}
+
 /// Panics unless both parsers find the same samples and refusals in a datagram, and what is
 /// counted balances.
 pub fn assert_read_alike(datagram: &[u8]) {
     let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
     protocol::read(datagram, &mut counts, &mut journal);
-    let (expected, skipped) = model_reads(datagram);
+    let (expected, skipped) = model_reads(line::lines(datagram));
     assert_eq!(journal.0, expected, "{}", datagram.escape_ascii());
     assert_eq!(counts.skipped, skipped);
     assert_eq!(counts.lines, line::lines(datagram).len() as u64);
@@ -86,9 +123,9 @@ fn values(link: &Link) -> u64 {
     }
 }
 
-fn model_reads(datagram: &[u8]) -> (Vec<Link>, u64) {
+fn model_reads(entries: Vec<Entry<'_>>) -> (Vec<Link>, u64) {
     let (mut all, mut skipped) = (Vec::new(), 0);
-    for text in line::lines(datagram) {
+    for text in entries {
         match line::read(text) {
             Line::Skipped => skipped += 1,
             Line::NoValue => all.push(Err("no_value".into())),

@@ -66,9 +66,22 @@ impl Daemon {
         Daemon::spawn_with_output(command)
     }
 
+    /// As [`Daemon::spawn`], where the command says what the standard input is.
+    pub(crate) fn spawn_with_input(mut command: Command) -> Daemon {
+        command.stdout(Stdio::piped());
+        Daemon::spawn_as_it_is(command)
+    }
+
     /// As [`Daemon::spawn`], where the command says what the standard output is.
     pub(crate) fn spawn_with_output(mut command: Command) -> Daemon {
-        let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+        command.stdin(Stdio::null());
+        Daemon::spawn_as_it_is(command)
+    }
+
+    fn spawn_as_it_is(mut command: Command) -> Daemon {
+        let child = command.stderr(Stdio::piped()).spawn();
+        // The command holds its ends of pipes.
+        drop(command);
         let mut child = child.expect("the daemon starts");
         let log = Lines::of(child.stderr.take().expect("a pipe"));
         let out = child.stdout.take().map(Lines::of).unwrap_or_default();

@@ -45,6 +45,11 @@ impl Points {
         self.sum(&format!("{OWN}.{name}"))
     }
 
+    /// What the daemon says of itself, in each flush.
+    pub(crate) fn own_values(&self, name: &str) -> Vec<f64> {
+        self.values(&format!("{OWN}.{name}"))
+    }
+
     /// The sum over all own metrics whose name begins like this.
     pub(crate) fn own_sum_of_all(&self, beginning: &str) -> f64 {
         let beginning = format!("{OWN}.{beginning}");

@@ -66,7 +66,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 49] = [
+const TWO_VALUES: [(&str, &str, &str); 51] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -105,6 +105,8 @@ const TWO_VALUES: [(&str, &str, &str); 49] = [
     ("own-namespace", "a", "b.c"),
     ("input-counter", "a", "b"),
     ("max-series", "10", "11"),
+    ("max-connections", "10", "11"),
+    ("liveness", ":1", "localhost"),
     ("max-timer-values", "10", "11"),
     ("timer-error", "0.01", "0.5"),
     ("max-set-values", "10", "11"),

@@ -45,6 +45,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
             (1..=u16::MAX).prop_map(|port| format!("h:{port}").parse().unwrap()),
             0..4,
         )),
+        number(1_000_000),
+        of(any::<u16>().prop_map(|port| format!("h:{port}").parse().unwrap())),
     );
     let sending = (
         of(vec(
@@ -122,6 +124,8 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         .prop_map(
             |(receiving, sending, adding, prefixes, per_type, limits, process)| Settings {
                 bind: receiving.0,
+                max_connections: receiving.8.map(Count),
+                liveness: receiving.9,
                 shards: receiving.1.map(Count),
                 pin: receiving.2,
                 engine: receiving.3,
