@@ -21,6 +21,7 @@ use crate::io::IoHandle;
 use crate::kernel::{self, Selection};
 use crate::repeat;
 use crate::sink::SinkAddress;
+use crate::telemetry::OwnWords;
 use crate::transport::{self, Bound};
 use background::PidFile;
 use listening::Listening;
@@ -177,6 +178,10 @@ fn start_stages(
         .name("flusher".to_owned())
         .spawn(|| flusher.run())
         .map_err(|error| StartError::new(format!("cannot start the flusher: {error}")))?;
+    if config.own_metrics == OwnWords::Etsy {
+        // Scripts around etsy's statsd wait for these words.
+        log::info!("server is up");
+    }
     Ok(Stages {
         flusher,
         io,

@@ -61,11 +61,13 @@ fn complain(message: impl Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// Sends the log to the file that is set, or to the standard error.
+/// Sends the log to what is set, or to the standard error.
 fn start_log(config: &Config) -> Result<(), String> {
     let mut builder = env_logger::Builder::new();
     builder.filter_level(config.log_level);
-    if let Some(path) = &config.log {
+    if config.logs_to_output() {
+        builder.target(env_logger::Target::Stdout);
+    } else if let Some(path) = &config.log {
         let file = open_log(path)?;
         builder.target(env_logger::Target::Pipe(Box::new(file)));
     } else if is_journal() {

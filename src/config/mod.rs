@@ -132,7 +132,7 @@ pub struct Config {
     pub pid_file: Option<PathBuf>,
     /// Whether to go into the background.
     pub daemonize: bool,
-    /// Where the log goes; None: the standard error.
+    /// Where the log goes, `-` for the standard output; None: the standard error.
     pub log: Option<PathBuf>,
     /// As which facility the log goes to syslog; not beside `log`.
     pub syslog: Option<Facility>,
@@ -162,6 +162,16 @@ pub struct Machine {
     pub host: HostLabel,
     /// How many CPUs this process may use; at least 1.
     pub cpu_count: usize,
+}
+
+impl Config {
+    /// Whether the log goes to the standard output.
+    #[must_use]
+    pub fn logs_to_output(&self) -> bool {
+        self.log
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() == "-")
+    }
 }
 
 impl Machine {

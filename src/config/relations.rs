@@ -286,6 +286,13 @@ fn check_input_counter(config: &Config) -> Result<(), String> {
 }
 
 fn check_log(config: &Config) -> Result<(), String> {
+    if config.daemonize && config.logs_to_output() {
+        return Err(
+            "log = - does not go with daemonize = true: in the background there is no standard \
+             output; name a file"
+                .to_owned(),
+        );
+    }
     match (&config.log, config.syslog) {
         (Some(path), Some(facility)) => Err(format!(
             "log = {} does not go with syslog = {facility}: the log goes to one of them",

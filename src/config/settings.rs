@@ -459,7 +459,7 @@ pub struct Settings {
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub daemonize: Option<bool>,
 
-    /// Append the log to this file [default: none]
+    /// Append the log to this file; - is the standard output [default: none]
     ///
     /// Without it the log goes to the standard error, which service managers collect.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]

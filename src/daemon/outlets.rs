@@ -23,6 +23,10 @@ pub(super) fn choose(config: &Config) -> Result<Vec<(SinkAddress, Encoding)>, St
             if stdout_is_read() {
                 return Ok(vec![(SinkAddress::console(), on_console())]);
             }
+            if !config.repeat.is_empty() {
+                // It hands datagrams on, which is a purpose by itself.
+                return Ok(Vec::new());
+            }
             advice += ", or ask for the standard output with --sink console:";
         }
         return Err(StartError::of_setting(format!(

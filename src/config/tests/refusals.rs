@@ -323,6 +323,11 @@ fn settings_that_do_not_go_together_are_refused() {
         "input_counter is empty: a counter has a name; leave it out to have none",
     );
     refused(
+        "log = '-'\ndaemonize = true",
+        "log = - does not go with daemonize = true: in the background there is no standard output; \
+         name a file",
+    );
+    refused(
         "log = 'a.log'\nsyslog = 'daemon'",
         "log = a.log does not go with syslog = daemon: the log goes to one of them",
     );
