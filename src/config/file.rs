@@ -54,7 +54,7 @@ pub fn parse(text: &str) -> Result<Settings, Mistake> {
     })
 }
 
-fn mistake(text: &str, place: &Range<usize>, reason: &str) -> Mistake {
+pub(super) fn mistake(text: &str, place: &Range<usize>, reason: &str) -> Mistake {
     let before = text.get(..place.start).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line_text = text[line_start..].lines().next().unwrap_or_default();

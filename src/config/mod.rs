@@ -1,6 +1,7 @@
 //! The settings of the daemon, checked: what is in a [`Config`] can be relied on.
 
 mod defaults;
+pub mod etsy;
 pub mod facility;
 pub mod file;
 pub mod gstatsd;

@@ -1,0 +1,192 @@
+//! The configuration file of etsy's statsd (v0.10.2), as ringstat's settings.
+//!
+//! Each value becomes the text that a file of ours would have, so that one parser checks both.
+
+mod backends;
+mod literal;
+mod object;
+mod series;
+mod servers;
+
+use std::fs;
+use std::path::Path;
+
+use super::Settings;
+use super::file::Mistake;
+use literal::Literal;
+use object::Object;
+
+/// Reads the settings in a file, and what is to be said of it: a line each, with its place.
+///
+/// # Errors
+/// A message that names the file, and the place in it.
+pub fn read(path: &Path) -> Result<(Settings, Vec<String>), String> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let (settings, notes) = parse(&text).map_err(|mistake| format!("{shown}:{mistake}"))?;
+    let notes = notes.into_iter().map(|note| {
+        let Mistake {
+            line,
+            column,
+            reason,
+            ..
+        } = note;
+        format!("{shown}:{line}:{column}: {reason}")
+    });
+    Ok((settings, notes.collect()))
+}
+
+/// Parses the text of a file: settings, and notes on what has no effect or another one.
+///
+/// # Errors
+/// The first mistake.
+pub fn parse(text: &str) -> Result<(Settings, Vec<Mistake>), Mistake> {
+    let root = literal::parse(text)?;
+    let mut reader = Reader {
+        text,
+        settings: Settings::default(),
+        notes: Vec::new(),
+    };
+    let mut object = Object::of(&root, text)?;
+    reader.flushes(&mut object)?;
+    series::read(&mut reader, &mut object)?;
+    servers::read(&mut reader, &mut object)?;
+    backends::read(&mut reader, &mut object)?;
+    reader.process(&mut object)?;
+    reader.note_rest(&object, "");
+    reader.notes.sort_by_key(|note| (note.line, note.column));
+    Ok((reader.settings, reader.notes))
+}
+
+/// What is read so far.
+struct Reader<'a> {
+    text: &'a str,
+    settings: Settings,
+    notes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    /// Takes a setting of ours, which a value of the file comes to.
+    fn set(
+        &mut self,
+        key: &str,
+        value: impl Into<toml::Value>,
+        of: &Literal,
+    ) -> Result<(), Mistake> {
+        let settings = setting(key, value).map_err(|reason| self.mistake(of, &reason))?;
+        self.settings = settings.or(std::mem::take(&mut self.settings));
+        Ok(())
+    }
+
+    /// Takes a setting that always has this value here.
+    fn set_always(&mut self, key: &str, value: impl Into<toml::Value>) {
+        let settings = setting(key, value).expect("it is a value of this setting");
+        self.settings = settings.or(std::mem::take(&mut self.settings));
+    }
+
+    fn mistake(&self, of: &Literal, reason: &str) -> Mistake {
+        of.mistake(self.text, reason)
+    }
+
+    fn note(&mut self, of: &Literal, text: &str) {
+        let note = self.mistake(of, text);
+        self.notes.push(note);
+    }
+
+    /// Notes the keys that nobody asked for.
+    fn note_rest(&mut self, object: &Object<'_>, within: &str) {
+        for (key, value) in object.rest() {
+            // A key may hold anything, and be of any length.
+            let key: String = key.chars().take(40).collect();
+            self.note(
+                value,
+                &format!("etsy's statsd has no setting `{within}{key}`; it has no effect"),
+            );
+        }
+    }
+
+    fn flushes(&mut self, object: &mut Object<'_>) -> Result<(), Mistake> {
+        // Counted from the start, as there; a first interval that is shorter would be new.
+        self.set_always("align", false);
+        if let Some((value, interval_ms)) = object.number("flushInterval")? {
+            self.set("flush", format!("{interval_ms}ms"), value)?;
+            if interval_ms < 1000.0 {
+                self.note(
+                    value,
+                    "flushes less than a second apart have equal time stamps, and Graphite keeps \
+                     the last of them",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What is about the process, and what there is no use for.
+    fn process(&mut self, object: &mut Object<'_>) -> Result<(), Mistake> {
+        if object.flag("debug").is_some_and(|(_, debug)| debug) {
+            self.set_always("verbose", 1);
+        }
+        self.log(object)?;
+        if let Some((value, true)) = object.flag("dumpMessages") {
+            self.note(
+                value,
+                "dumpMessages: what comes in is not logged; -v logs some of the lines that are \
+                 refused",
+            );
+        }
+        if let Some((value, true)) = object.flag("title") {
+            self.note(value, "title: the process keeps its name");
+        }
+        if let Some((value, true)) = object.flag("automaticConfigReload") {
+            self.note(
+                value,
+                "automaticConfigReload: a file that changed is read again on SIGHUP",
+            );
+        }
+        for key in ["mgmt_address", "mgmt_port", "healthStatus"] {
+            if let Some(value) = object.take(key) {
+                let text = format!("{key}: there is no management console");
+                self.note(value, &text);
+            }
+        }
+        if let Some(value) = object.take("keyFlush")
+            && Object::of(value, self.text)?.number("interval")?.is_some()
+        {
+            self.note(value, "keyFlush: the most frequent names are not logged");
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, object: &mut Object<'_>) -> Result<(), Mistake> {
+        let mut log = object.object("log")?;
+        match log.text("backend")? {
+            None | Some((_, "stdout")) => self.set_always("log", "-"),
+            Some((_, "syslog")) => self.set_always("syslog", "local0"),
+            Some((value, other)) => {
+                return Err(self.mistake(
+                    value,
+                    &format!("log.backend is stdout or syslog, and not `{other}`"),
+                ));
+            }
+        }
+        for key in ["application", "level"] {
+            if let Some(value) = log.take(key) {
+                let text =
+                    format!("log.{key}: each line is logged as ringstat, with its own level");
+                self.note(value, &text);
+            }
+        }
+        self.note_rest(&log, "log.");
+        Ok(())
+    }
+}
+
+/// The settings of a file of ours with this one line.
+fn setting(key: &str, value: impl Into<toml::Value>) -> Result<Settings, String> {
+    let table = toml::Table::from_iter([(key.to_owned(), value.into())]);
+    let settings: Result<Settings, toml::de::Error> = table.try_into();
+    settings.map_err(|error| error.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests;
