@@ -75,13 +75,23 @@ impl CommandSink {
                 return;
             };
             trouble.begin(name, &failure);
-            if attempt == ATTEMPTS_MAX || self.queue.waiting_count() > BEHIND_MAX {
+            if attempt == ATTEMPTS_MAX || self.others_go_first() {
                 self.queue.give_up();
                 trouble.lose(name, slot.lines, &failure);
                 return;
             }
             backoff.pause(&self.queue).await;
         }
+    }
+
+    /// Whether a slot that failed is not to be tried again because others wait.
+    fn others_go_first(&self) -> bool {
+        let behind_max = match self.queue.is_closed() {
+            // Little time is left.
+            true => 0,
+            false => BEHIND_MAX,
+        };
+        self.queue.waiting_count() > behind_max
     }
 
     /// Waits until a run that begins now has had its time.

@@ -175,15 +175,20 @@ fn the_last_slot_is_fed_when_the_daemon_stops_while_the_one_before_hangs() {
     on_both_back_ends(|backend| {
         let folder = Folder::new();
         let sink = folder.sink(
-            "cat > $DIR/read; ! grep -q slot_000001 $DIR/read || { echo $$ > $DIR/id; sleep 1000; }\n\
+            "cat > $DIR/read; ! grep -q slot_000001 $DIR/read || { echo run >> $DIR/hung; sleep 1000; }\n\
              cat $DIR/read >> $DIR/out",
         );
         let io = start(with_sinks(backend, vec![sink]));
         let sink = io.sinks()[0].clone();
         sink.push(slot(1, 5));
-        wait_until("the command", || !folder.text("id").is_empty());
+        wait_until("the command", || !folder.text("hung").is_empty());
         sink.push(slot(2, 5));
         io.close_and_wait(DEADLINE);
+        assert_eq!(
+            folder.text("hung").lines().count(),
+            1,
+            "it is not tried again"
+        );
         assert_eq!(folder.text("out"), lines_of(2, 5));
         let counters = sink.counters();
         assert_eq!((counters.lines_sent, counters.lines_dropped), (5, 5));
