@@ -104,7 +104,7 @@ pub struct HandOver {
 }
 
 /// What a shard can be told anew while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ShardRules {
     /// The rules of input.
     pub input: InputRules,

@@ -50,6 +50,7 @@ fuzz_target!(|input: &[u8]| {
             max_series: 4,
             max_timer_values: 6,
             max_set_values: 2,
+            ..Limits::default()
         };
         let mut shards = Shards::with_limits(&settings, SHARD_COUNT, Encoding::Text, limits);
         each_interval(rest, |datagrams, end_unix_s| {

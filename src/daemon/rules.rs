@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::flusher::{FlusherSettings, StateFile};
-use crate::metric::{InputRules, Limits};
+use crate::metric::{InputRules, Limits, SetPrecision};
 use crate::naming::{Heads, Naming, NamingSettings};
 use crate::shard::ShardRules;
 use crate::telemetry::OwnLines;
@@ -77,6 +77,8 @@ fn limits(config: &Config) -> Limits {
     Limits {
         max_series: config.max_series,
         max_timer_values: config.max_timer_values,
+        timer_error: config.timer_error,
         max_set_values: config.max_set_values,
+        set_precision: SetPrecision::for_error(config.set_error),
     }
 }

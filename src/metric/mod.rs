@@ -31,7 +31,7 @@ pub use name::{NAME_BYTES_MAX, SEGMENT_BYTES_MAX, SPELLING_BYTES_MAX};
 pub use refusal::{Refusal, Refusals};
 pub use rules::{InputRules, Limits, SafeNames};
 pub use samples::{MetricType, Number, Sample, SampleRate, Samples, Values};
-pub use set::{Set, SetHash};
+pub use set::{Set, SetHash, SetPrecision};
 pub use sketch::{RELATIVE_ERROR, Sketch};
 pub use table::{Birth, Interval, Silence, SlotId, Table, TableCounts};
 pub use timer::{TimerCount, TimerValue, Timers};

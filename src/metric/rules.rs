@@ -1,6 +1,8 @@
 //! What a table needs to know of a dialect, as plain rules, and the limits that bound it.
 
 use super::name::make_safe;
+use super::set::SetPrecision;
+use super::sketch::RELATIVE_ERROR;
 
 /// How names are made safe for the receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +46,18 @@ impl InputRules {
 }
 
 /// What bounds one table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Spellings of names, all types together.
     pub max_series: usize,
     /// Timer values kept one by one, and bins of sketches, and key-values: so many of each.
     pub max_timer_values: usize,
+    /// How far a value read from a sketch may be from the true one, relative to it: 0.0001 to 0.5.
+    pub timer_error: f64,
     /// Members of one set that are kept one by one.
     pub max_set_values: usize,
+    /// How precise the estimate of a set with more members is.
+    pub set_precision: SetPrecision,
 }
 
 impl Default for Limits {
@@ -59,7 +65,9 @@ impl Default for Limits {
         Limits {
             max_series: 1_000_000,
             max_timer_values: 4_000_000,
+            timer_error: RELATIVE_ERROR,
             max_set_values: 4_096,
+            set_precision: SetPrecision::default(),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Sets count distinct values: one by one up to a limit, then by a HyperLogLog estimate.
 
+use std::hash::DefaultHasher;
+
 use ahash::RandomState;
 use cardinality_estimator::CardinalityEstimator;
 use hashbrown::HashTable;
 
 use super::column::Aggregate;
+use super::rules::Limits;
 
 /// Hashes members of sets alike in all shards, with keys drawn at start: members are kept as 64
 /// bits, so two of 4,096 are taken for one with a probability of 5 in 10^13.
@@ -29,8 +32,111 @@ impl Default for SetHash {
     }
 }
 
-/// A HyperLogLog of 2^12 registers: 1.6 % standard error in 3 KiB at most.
-type Estimate = CardinalityEstimator<u64>;
+/// How many registers the HyperLogLog of a set has, and so how far off it is: the standard error is
+/// 1.04 / sqrt(registers), relative to the count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetPrecision {
+    /// 2^8 registers: 6.5 %.
+    P8,
+    /// 2^10 registers: 3.3 %.
+    P10,
+    /// 2^12 registers: 1.6 %, in 3 KiB at most.
+    #[default]
+    P12,
+    /// 2^14 registers: 0.81 %.
+    P14,
+    /// 2^16 registers: 0.41 %.
+    P16,
+    /// 2^18 registers: 0.20 %, in 192 KiB at most.
+    P18,
+}
+
+impl SetPrecision {
+    /// With the fewest registers whose standard error is no more than this, if there are enough.
+    pub fn for_error(error: f64) -> SetPrecision {
+        let registers = (1.04 / error).powi(2);
+        match registers.log2().ceil() as u32 {
+            0..=8 => SetPrecision::P8,
+            9..=10 => SetPrecision::P10,
+            11..=12 => SetPrecision::P12,
+            13..=14 => SetPrecision::P14,
+            15..=16 => SetPrecision::P16,
+            17.. => SetPrecision::P18,
+        }
+    }
+}
+
+/// Members come hashed, so that its hasher is never asked.
+type HyperLogLog<const P: usize> = CardinalityEstimator<u64, DefaultHasher, P>;
+
+/// A HyperLogLog of one of the precisions.
+#[derive(Clone, Debug)]
+pub enum Estimate {
+    /// Of 2^8 registers, and so on.
+    P8(HyperLogLog<8>),
+    /// 2^10.
+    P10(HyperLogLog<10>),
+    /// 2^12.
+    P12(HyperLogLog<12>),
+    /// 2^14.
+    P14(HyperLogLog<14>),
+    /// 2^16.
+    P16(HyperLogLog<16>),
+    /// 2^18.
+    P18(HyperLogLog<18>),
+}
+
+macro_rules! of_any_precision {
+    ($estimate:expr, $registers:ident => $value:expr) => {
+        match $estimate {
+            Estimate::P8($registers) => $value,
+            Estimate::P10($registers) => $value,
+            Estimate::P12($registers) => $value,
+            Estimate::P14($registers) => $value,
+            Estimate::P16($registers) => $value,
+            Estimate::P18($registers) => $value,
+        }
+    };
+}
+
+impl Estimate {
+    fn new(precision: SetPrecision) -> Estimate {
+        match precision {
+            SetPrecision::P8 => Estimate::P8(HyperLogLog::new()),
+            SetPrecision::P10 => Estimate::P10(HyperLogLog::new()),
+            SetPrecision::P12 => Estimate::P12(HyperLogLog::new()),
+            SetPrecision::P14 => Estimate::P14(HyperLogLog::new()),
+            SetPrecision::P16 => Estimate::P16(HyperLogLog::new()),
+            SetPrecision::P18 => Estimate::P18(HyperLogLog::new()),
+        }
+    }
+
+    fn insert_hash(&mut self, hash: u64) {
+        of_any_precision!(self, registers => registers.insert_hash(hash));
+    }
+
+    fn count(&self) -> u64 {
+        of_any_precision!(self, registers => registers.estimate() as u64)
+    }
+
+    /// Two precisions meet only in the flush in which a setting changes: there the larger of both
+    /// counts.
+    fn merge(&mut self, other: &Estimate) {
+        match (self, other) {
+            (Estimate::P8(mine), Estimate::P8(theirs)) => mine.merge(theirs),
+            (Estimate::P10(mine), Estimate::P10(theirs)) => mine.merge(theirs),
+            (Estimate::P12(mine), Estimate::P12(theirs)) => mine.merge(theirs),
+            (Estimate::P14(mine), Estimate::P14(theirs)) => mine.merge(theirs),
+            (Estimate::P16(mine), Estimate::P16(theirs)) => mine.merge(theirs),
+            (Estimate::P18(mine), Estimate::P18(theirs)) => mine.merge(theirs),
+            (mine, theirs) => {
+                if theirs.count() > mine.count() {
+                    *mine = theirs.clone();
+                }
+            }
+        }
+    }
+}
 
 /// The distinct values of one series in one interval.
 #[derive(Debug)]
@@ -48,22 +154,22 @@ impl Default for Set {
 }
 
 impl Set {
-    /// Adds a member; past `limit` members the set turns into an estimate.
-    pub fn record(&mut self, member: &[u8], hash: &SetHash, limit: usize) {
-        self.insert(hash.of(member), limit);
+    /// Adds a member; past `max_set_values` members the set turns into an estimate.
+    pub fn record(&mut self, member: &[u8], hash: &SetHash, limits: &Limits) {
+        self.insert(hash.of(member), limits);
     }
 
-    fn insert(&mut self, hash: u64, limit: usize) {
+    fn insert(&mut self, hash: u64, limits: &Limits) {
         match self {
             Set::Exact(members) => {
                 if members.find(hash, |&member| member == hash).is_some() {
                     return;
                 }
-                if members.len() < limit {
+                if members.len() < limits.max_set_values {
                     members.insert_unique(hash, hash, |&member| member);
                     return;
                 }
-                let mut estimate = Estimate::new();
+                let mut estimate = Estimate::new(limits.set_precision);
                 members
                     .iter()
                     .for_each(|&member| estimate.insert_hash(member));
@@ -75,11 +181,11 @@ impl Set {
     }
 
     /// Adds what another shard recorded.
-    pub fn merge(&mut self, other: &Set, limit: usize) {
+    pub fn merge(&mut self, other: &Set, limits: &Limits) {
         match other {
             Set::Exact(members) => {
                 for &member in members {
-                    self.insert(member, limit);
+                    self.insert(member, limits);
                 }
             }
             Set::Estimated(theirs) => match self {
@@ -104,7 +210,7 @@ impl Set {
     pub fn count(&self) -> u64 {
         match self {
             Set::Exact(members) => members.len() as u64,
-            Set::Estimated(estimate) => estimate.estimate() as u64,
+            Set::Estimated(estimate) => estimate.count(),
         }
     }
 }
@@ -122,35 +228,76 @@ impl Aggregate for Set {
 mod tests {
     use super::*;
 
-    fn filled(range: std::ops::Range<u32>, hash: &SetHash, limit: usize) -> Set {
+    fn limits(max_set_values: usize, error: f64) -> Limits {
+        Limits {
+            max_set_values,
+            set_precision: SetPrecision::for_error(error),
+            ..Limits::default()
+        }
+    }
+
+    fn filled(range: std::ops::Range<u32>, hash: &SetHash, limits: &Limits) -> Set {
         let mut set = Set::default();
         for member in range {
-            set.record(&member.to_le_bytes(), hash, limit);
+            set.record(&member.to_le_bytes(), hash, limits);
         }
         set
     }
 
     #[test]
-    fn a_set_is_exact_up_to_its_limit_and_close_beyond_it() {
+    fn a_set_is_exact_up_to_its_limit_and_within_its_error_beyond_it() {
         let hash = SetHash::new();
-        assert_eq!(filled(0..4096, &hash, 4096).count(), 4096);
-        let set = filled(0..100_000, &hash, 4096);
-        let error = (set.count() as f64 / 100_000.0 - 1.0).abs();
-        // Five standard errors of a sketch of 2^12 registers.
-        assert!(error < 5.0 * 0.01625, "estimated {}", set.count());
+        for error in [0.2, 0.05, 0.0163, 0.005, 0.0021] {
+            let limits = limits(4096, error);
+            assert_eq!(filled(0..4096, &hash, &limits).count(), 4096);
+            let set = filled(0..200_000, &hash, &limits);
+            assert!(set.is_estimated());
+            let off = (set.count() as f64 / 200_000.0 - 1.0).abs();
+            // More than five standard errors are one chance in a million.
+            assert!(off < 5.0 * error, "{error}: estimated {}", set.count());
+        }
+    }
+
+    #[test]
+    fn a_precision_has_no_more_registers_than_its_error_needs() {
+        for (error, precision) in [
+            (0.26, SetPrecision::P8),
+            (0.065, SetPrecision::P8),
+            (0.0649, SetPrecision::P10),
+            (0.02, SetPrecision::P12),
+            (0.0163, SetPrecision::P12),
+            (0.0162, SetPrecision::P14),
+            (0.0021, SetPrecision::P18),
+            (0.001, SetPrecision::P18),
+        ] {
+            assert_eq!(SetPrecision::for_error(error), precision, "{error}");
+        }
     }
 
     #[test]
     fn shards_that_saw_the_same_members_count_them_once() {
         let hash = SetHash::new();
         for (limit, tolerance) in [(4096, 0.0), (100, 0.09)] {
+            let limits = limits(limit, 0.0163);
             for (one, two) in [(0..600, 400..1000), (0..50, 0..1000), (0..1000, 0..50)] {
-                let mut merged = filled(one.clone(), &hash, limit);
-                merged.merge(&filled(two.clone(), &hash, limit), limit);
+                let mut merged = filled(one.clone(), &hash, &limits);
+                merged.merge(&filled(two.clone(), &hash, &limits), &limits);
                 let expected = f64::from(one.end.max(two.end));
                 let error = (merged.count() as f64 / expected - 1.0).abs();
                 assert!(error <= tolerance, "{one:?} {two:?}: {}", merged.count());
             }
         }
+    }
+
+    #[test]
+    fn of_two_precisions_the_larger_count_stays() {
+        let hash = SetHash::new();
+        let (coarse, fine) = (limits(10, 0.05), limits(10, 0.005));
+        let mut merged = filled(0..100, &hash, &coarse);
+        let other = filled(0..5_000, &hash, &fine);
+        merged.merge(&other, &fine);
+        assert_eq!(merged.count(), other.count());
+        merged.merge(&filled(0..100, &hash, &coarse), &fine);
+        assert_eq!(merged.count(), other.count());
     }
 }

@@ -9,16 +9,18 @@
 
 use std::collections::BTreeMap;
 
-/// How far a value read from a sketch may be from the true one, relative to it.
+/// How far a value read from a sketch may be from the true one, relative to it, unless a setting
+/// says otherwise.
 pub const RELATIVE_ERROR: f64 = 0.005;
 
 /// Distance of the bins of positive and negative values from the bin of zero; larger than the
-/// index of any finite number (ln(f64::MAX) / ln(g) = 70,978).
-const SIGN_OFFSET: i32 = 1 << 20;
+/// index of any finite number, which is ln(f64::MAX) / ln(g) = 3,548,914 with an error of 0.0001.
+const SIGN_OFFSET: i32 = 1 << 23;
 
 /// Counts of values by bin, and the exact figures that need no bins.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sketch {
+    growth: Growth,
     /// The weight in each bin; the keys are in order of the values.
     bins: BTreeMap<i32, f64>,
     /// How many values were received.
@@ -32,6 +34,18 @@ pub struct Sketch {
 }
 
 impl Sketch {
+    /// Without values; those that are read from it will be within this relative error, 0.0001 to 0.5.
+    pub fn new(error: f64) -> Sketch {
+        Sketch {
+            growth: Growth::new(error),
+            bins: BTreeMap::new(),
+            count: 0,
+            sum: 0.0,
+            sum_squares: 0.0,
+            bounds: None,
+        }
+    }
+
     /// Adds one value of a weight. Where `may_grow` is false a value of a new bin goes to the
     /// nearest bin there is. Returns whether a bin was added.
     pub fn record(&mut self, value: f64, weight: f64, may_grow: bool) -> bool {
@@ -41,7 +55,7 @@ impl Sketch {
         self.bounds = Some(self.bounds.map_or((value, value), |(low, high)| {
             (low.min(value), high.max(value))
         }));
-        self.add(bin_of(value), weight, may_grow)
+        self.add(self.growth.bin_of(value), weight, may_grow)
     }
 
     fn add(&mut self, bin: i32, weight: f64, may_grow: bool) -> bool {
@@ -66,9 +80,14 @@ impl Sketch {
         }
     }
 
-    /// Adds what another sketch holds.
+    /// Adds what another sketch holds. If its error is another one, because a setting has just
+    /// changed, the errors add up.
     pub fn merge(&mut self, other: &Sketch) {
         for (&bin, &weight) in &other.bins {
+            let bin = match other.growth == self.growth {
+                true => bin,
+                false => self.growth.bin_of(other.growth.value_of(bin)),
+            };
             self.add(bin, weight, true);
         }
         self.count += other.count;
@@ -85,82 +104,103 @@ impl Sketch {
         self.bins.len()
     }
 
-    /// The bins in order of value: a value within [`RELATIVE_ERROR`] of all that the bin took,
-    /// and their weight.
+    /// The bins in order of value: a value within the error of all that the bin took, and their
+    /// weight.
     pub fn bins(&self) -> impl Iterator<Item = (f64, f64)> {
         let (low, high) = self.bounds.unwrap_or_default();
         self.bins
             .iter()
-            .map(move |(&bin, &weight)| (value_of(bin).clamp(low, high), weight))
+            .map(move |(&bin, &weight)| (self.growth.value_of(bin).clamp(low, high), weight))
     }
 }
 
-/// ln g = ln((1+e)/(1-e)), written out because a logarithm for each value costs as much as its own.
-const LOG_GROWTH: f64 = 0.010000083334583356;
+/// How much wider each bin is than the one before: ln g. Worked out once for a sketch, because a
+/// logarithm for each value costs as much as its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Growth(f64);
 
-fn bin_of(value: f64) -> i32 {
-    if value == 0.0 {
-        return 0;
+impl Growth {
+    /// ln((1+e)/(1-e)).
+    fn new(error: f64) -> Growth {
+        Growth((2.0 * error / (1.0 - error)).ln_1p())
     }
-    let index = (value.abs().ln() / LOG_GROWTH).ceil() as i32;
-    if value > 0.0 {
-        SIGN_OFFSET + index
-    } else {
-        -SIGN_OFFSET - index
-    }
-}
 
-fn value_of(bin: i32) -> f64 {
-    if bin == 0 {
-        return 0.0;
+    fn bin_of(self, value: f64) -> i32 {
+        if value == 0.0 {
+            return 0;
+        }
+        let index = (value.abs().ln() / self.0).ceil() as i32;
+        if value > 0.0 {
+            SIGN_OFFSET + index
+        } else {
+            -SIGN_OFFSET - index
+        }
     }
-    let index = f64::from(bin.abs() - SIGN_OFFSET);
-    // The point with the same relative distance to both ends of (g^(i-1), g^i]; the factor first,
-    // so that the largest numbers do not overflow.
-    let magnitude = (index * LOG_GROWTH + (2.0 / (1.0 + LOG_GROWTH.exp())).ln()).exp();
-    magnitude.min(f64::MAX).copysign(f64::from(bin))
+
+    fn value_of(self, bin: i32) -> f64 {
+        if bin == 0 {
+            return 0.0;
+        }
+        let index = f64::from(bin.abs() - SIGN_OFFSET);
+        // The point with the same relative distance to both ends of (g^(i-1), g^i]; the factor first,
+        // so that the largest numbers do not overflow.
+        let magnitude = (index * self.0 + (2.0 / (1.0 + self.0.exp())).ln()).exp();
+        magnitude.min(f64::MAX).copysign(f64::from(bin))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_growth_of_bins_follows_from_the_error() {
-        let expected = (2.0 * RELATIVE_ERROR / (1.0 - RELATIVE_ERROR)).ln_1p();
-        assert!((LOG_GROWTH / expected - 1.0).abs() < 1e-15);
-    }
+    /// From the smallest error that can be set to the largest.
+    const ERRORS: [f64; 4] = [0.0001, RELATIVE_ERROR, 0.1, 0.5];
 
     #[test]
     fn every_value_comes_back_within_the_stated_error() {
-        let mut value = f64::MIN_POSITIVE;
-        while value < f64::MAX / 1.7 {
-            for signed in [value, -value] {
-                let back = value_of(bin_of(signed));
-                let error = ((back - signed) / signed).abs();
-                assert!(
-                    error <= RELATIVE_ERROR * 1.000_001,
-                    "{signed} came back as {back}"
-                );
+        for error_max in ERRORS {
+            let growth = Growth::new(error_max);
+            let mut value = f64::MIN_POSITIVE;
+            while value < f64::MAX / 1.7 {
+                for signed in [value, -value] {
+                    let back = growth.value_of(growth.bin_of(signed));
+                    let error = ((back - signed) / signed).abs();
+                    assert!(
+                        error <= error_max * 1.000_001,
+                        "{signed} came back as {back}"
+                    );
+                }
+                value *= 1.000_7;
             }
-            value *= 1.000_7;
+            assert_eq!(growth.value_of(growth.bin_of(0.0)), 0.0);
         }
-        assert_eq!(value_of(bin_of(0.0)), 0.0);
     }
 
     #[test]
     fn bins_stand_in_the_order_of_their_values() {
         let values = [-1e300, -5.0, -1.0, -1e-300, 0.0, 1e-300, 1.0, 5.0, 1e300];
-        assert!(
-            values
-                .windows(2)
-                .all(|pair| bin_of(pair[0]) < bin_of(pair[1]))
-        );
+        for growth in ERRORS.map(Growth::new) {
+            let bins = values.map(|value| growth.bin_of(value));
+            assert!(bins.is_sorted_by(|low, high| low < high), "{growth:?}");
+        }
+    }
+
+    /// A setting may change between the intervals of two shards.
+    #[test]
+    fn sketches_of_different_errors_merge_within_both() {
+        let (mut fine, mut coarse) = (Sketch::new(0.001), Sketch::new(0.02));
+        coarse.record(123.0, 2.0, true);
+        fine.record(7.0, 1.0, true);
+        fine.merge(&coarse);
+        let bins: Vec<(f64, f64)> = fine.bins().collect();
+        assert_eq!((fine.count, fine.sum), (2, 253.0));
+        assert!((bins[1].0 / 123.0 - 1.0).abs() < 0.0211, "{bins:?}");
+        assert_eq!(bins[1].1, 2.0);
     }
 
     #[test]
     fn a_sketch_that_may_not_grow_still_counts() {
-        let mut sketch = Sketch::default();
+        let mut sketch = Sketch::new(RELATIVE_ERROR);
         assert!(
             sketch.record(1.0, 1.0, false),
             "the first value needs a bin"
@@ -173,7 +213,7 @@ mod tests {
 
     #[test]
     fn merging_parts_gives_the_whole() {
-        let (mut whole, mut one, mut two) = <(Sketch, Sketch, Sketch)>::default();
+        let [mut whole, mut one, mut two] = [(); 3].map(|()| Sketch::new(RELATIVE_ERROR));
         for step in 0..1000 {
             let value = f64::from(step) - 500.0;
             whole.record(value, 1.0, true);
@@ -182,7 +222,7 @@ mod tests {
         }
         one.merge(&two);
         assert_eq!(one, whole);
-        one.merge(&Sketch::default());
+        one.merge(&Sketch::new(RELATIVE_ERROR));
         assert_eq!(one, whole);
     }
 }

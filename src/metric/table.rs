@@ -187,7 +187,7 @@ impl Table {
             }
             Values::Set(member) => {
                 let set = interval.sets.open(slot);
-                set.record(member, &self.set_hash, self.limits.max_set_values);
+                set.record(member, &self.set_hash, &self.limits);
             }
             Values::KeyValue {
                 values,
@@ -211,6 +211,7 @@ impl Table {
             weight,
             self.rules.weighted_timers,
             self.limits.max_timer_values,
+            self.limits.timer_error,
         );
     }
 
@@ -341,6 +342,7 @@ mod tests {
             max_series,
             max_timer_values: 4,
             max_set_values: 4,
+            ..Limits::default()
         };
         Table::new(rules, limits, SetHash::new())
     }

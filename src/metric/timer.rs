@@ -60,14 +60,22 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Adds one value that stands for `weight` samples. Keeps `max_values` values at most.
+    /// Adds one value that stands for `weight` samples. Keeps `max_values` values at most; the
+    /// others are folded with this relative error.
     #[inline]
-    pub fn record(&mut self, sample: TimerValue, weight: f64, weighted: bool, max_values: usize) {
+    pub fn record(
+        &mut self,
+        sample: TimerValue,
+        weight: f64,
+        weighted: bool,
+        max_values: usize,
+        error: f64,
+    ) {
         let count = self.counts.open(sample.slot);
         count.received += 1;
         count.weight += weight;
         if self.log.len() >= max_values {
-            self.fold(max_values);
+            self.fold(max_values, error);
         }
         self.log.push(sample);
         if weighted {
@@ -78,12 +86,13 @@ impl Timers {
     /// Folds the newest values into sketches. A series with values in both places is a sketch
     /// when the interval ends.
     #[cold]
-    fn fold(&mut self, max_bins: usize) {
+    fn fold(&mut self, max_bins: usize, error: f64) {
         let start = self.log.len() - self.log.len().min(FOLD_VALUES);
         for (index, sample) in self.log[start..].iter().enumerate() {
             let weight = self.weights.get(start + index).copied().unwrap_or(1.0);
             let may_grow = self.bin_count < max_bins;
-            let sketch = self.folded.entry(sample.slot).or_default();
+            let sketch = self.folded.entry(sample.slot);
+            let sketch = sketch.or_insert_with(|| Sketch::new(error));
             if sketch.record(sample.value, weight, may_grow) {
                 self.bin_count += 1;
             } else if !may_grow {
@@ -117,7 +126,7 @@ mod tests {
                 slot: step % 3,
                 value: f64::from(step),
             };
-            timers.record(sample, 1.0, false, 16);
+            timers.record(sample, 1.0, false, 16, 0.01);
             assert!(timers.log.len() <= 16);
         }
         let folded: u64 = timers.folded.values().map(|sketch| sketch.count).sum();
@@ -134,7 +143,7 @@ mod tests {
                 slot: step % 7,
                 value,
             };
-            timers.record(sample, 1.0, false, 100);
+            timers.record(sample, 1.0, false, 100, 0.01);
         }
         let bins: usize = timers.folded.values().map(Sketch::bin_count).sum();
         assert!(bins <= 100 + 7, "{bins} bins");

@@ -121,14 +121,14 @@ pub struct Merger {
 #[derive(Clone, Copy, Debug)]
 struct MergerLimits {
     series: usize,
-    set_values: usize,
+    of_shard: Limits,
     /// By type in the order of [`MetricType::ALL`]: after how many silent flushes a shard forgets a
     /// name.
     seat_flushes: [u32; MetricType::ALL.len()],
 }
 
 /// How a merger is set up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MergerSettings {
     /// What outlives an interval.
     pub idle: IdleRules,
@@ -165,7 +165,7 @@ impl MergerLimits {
         };
         MergerLimits {
             series: limits.max_series.saturating_mul(shards),
-            set_values: limits.max_set_values,
+            of_shard: limits,
             seat_flushes: MetricType::ALL.map(seat_flushes),
         }
     }
@@ -334,7 +334,7 @@ impl Merger {
         let (all, directory) = (&mut self.sets, &mut self.directories[sets]);
         walk(&mut seats[sets], directory, now, |slot, merged| {
             touched(interval.sets.get(slot))
-                .map(|set| all[merged].merge(set, self.limits.set_values))
+                .map(|set| all[merged].merge(set, &self.limits.of_shard))
                 .is_some()
         });
         let directory = &mut self.directories[timers];

@@ -2,6 +2,7 @@
 //! values in order when it is asked for.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::distribution::{Distribution, ExactFigures};
 use crate::metric::{Sketch, TimerCount};
@@ -67,7 +68,10 @@ impl MergedTimers {
             }
             for (&slot, sketch) in &log.timers.folded {
                 if let Some(merged) = log.merged(slot) {
-                    self.sketches.entry(merged).or_default().merge(sketch);
+                    match self.sketches.entry(merged) {
+                        Entry::Vacant(place) => drop(place.insert(sketch.clone())),
+                        Entry::Occupied(mut there) => there.get_mut().merge(sketch),
+                    }
                 }
             }
         }
