@@ -174,11 +174,15 @@ fn output(naming: Dialect, datagrams: &str) -> String {
 #[test]
 fn the_worked_examples_are_what_each_naming_sends() {
     let text = readme();
-    let [datagrams, etsy, legacy, gstatsd] = blocks(section(&text, "namings"))[..] else {
-        panic!("four blocks: the lines, and three namings");
+    let blocks = blocks(section(&text, "namings"));
+    let [datagrams, etsy, legacy, gstatsd, statsite, python_statsite] = blocks[..] else {
+        panic!("six blocks: the lines, and five namings");
     };
     assert_eq!(output(Dialect::Etsy, datagrams), etsy);
     assert_eq!(output(Dialect::Gstatsd, datagrams), gstatsd);
+    assert_eq!(output(Dialect::Statsite, datagrams), statsite);
+    let python = output(Dialect::PythonStatsite, datagrams);
+    assert_eq!(python, python_statsite);
     let without_counters = |lines: &str| -> String {
         let rest = lines.lines().filter(|line| !line.contains("visits"));
         rest.map(|line| format!("{line}\n")).collect()
