@@ -65,11 +65,20 @@ Examples:
   ringstat --config ringstat.toml --check      see what a file comes to
   ringstat compare --help                      see what another daemon makes of the same traffic";
 
-/// Reads a command line, the program's name first, and the file that it names.
+/// Reads a command line, the program's name first, and the file that it names, from the working
+/// directory.
 ///
 /// # Errors
 /// What to tell the user if an option, the file or their combination is wrong.
 pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Exit> {
+    parse_in(Path::new(""), args)
+}
+
+/// As [`parse`], with the file's path meant from this directory, as of a process that has left it.
+///
+/// # Errors
+/// As of [`parse`].
+pub fn parse_in(directory: &Path, args: impl Iterator<Item = OsString>) -> Result<Command, Exit> {
     let args: Vec<OsString> = args.collect();
     let started_as = args.first().and_then(|name| Path::new(name).file_name());
     let parsed = if started_as.is_some_and(|name| name == "gstatsd") {
@@ -78,7 +87,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Command, Exit> {
         let arguments = compare::Arguments::try_parse_from(&args[1..]);
         arguments.map(Command::Compare).map_err(Refusal::Clap)
     } else {
-        parse_ringstat(&args)
+        parse_ringstat(directory, &args)
     };
     parsed.or_else(|refusal| match refusal {
         Refusal::Clap(error) => match error.kind() {
@@ -164,7 +173,7 @@ impl From<String> for Refusal {
     }
 }
 
-fn parse_ringstat(args: &[OsString]) -> Result<Command, Refusal> {
+fn parse_ringstat(directory: &Path, args: &[OsString]) -> Result<Command, Refusal> {
     let Arguments {
         config,
         check,
@@ -174,6 +183,7 @@ fn parse_ringstat(args: &[OsString]) -> Result<Command, Refusal> {
     let config = match config {
         None => Config::new(settings, &machine)?,
         Some(path) => {
+            let path = directory.join(path);
             let in_file = file::read(&path)?;
             Config::new(settings.or(in_file.clone()), &machine).map_err(|reason| {
                 // What the file alone has wrong is its own; other conflicts are with an option.

@@ -3,13 +3,13 @@
 mod background;
 mod listening;
 mod outlets;
+mod reload;
 mod rules;
 mod shards;
 mod streams;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::flusher::{Flusher, Message, Outlet, StateFile};
 use crate::format::Encoding;
-use crate::io::IoHandle;
+use crate::io::{IoHandle, Signal};
 use crate::kernel::{self, Selection};
 use crate::repeat;
 use crate::sink::SinkAddress;
@@ -25,6 +25,8 @@ use crate::telemetry::OwnWords;
 use crate::transport::{self, Bound};
 use background::PidFile;
 use listening::Listening;
+pub use reload::Process;
+use reload::Reloader;
 use streams::Streams;
 
 /// Why the daemon could not start. Its text names the address or file, the reason and what to do.
@@ -76,17 +78,18 @@ pub fn abort_on_panic() {
 
 /// Runs until SIGTERM or SIGINT; returns when everything received is flushed and delivered, or
 /// the time for it is over. A daemon that goes into the background does that there; in the process
-/// that was started this returns as soon as the other one receives.
+/// that was started this returns as soon as the other one receives. At SIGHUP it asks the process
+/// for its configuration again.
 ///
 /// # Errors
 /// If it could not start. Nothing was received then.
-pub fn run(config: &Config) -> Result<(), StartError> {
+pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError> {
+    // A daemon in the background leaves its directory. In one that was removed meanwhile relative
+    // paths lead nowhere in any case.
+    let directory = std::env::current_dir().unwrap_or_default();
+    let config = &config.clone().in_directory(&directory);
     let outlets = outlets::choose(config)?;
-    // A daemon in the background leaves its directory.
-    let absolute = |path: &Option<PathBuf>| path.as_ref().map(std::path::absolute).transpose();
-    let pid_file = absolute(&config.pid_file).map_err(StartError::new)?;
-    let state_file = absolute(&config.state_file).map_err(StartError::new)?;
-    let state_file = state_file.map(StateFile::new);
+    let state_file = config.state_file.clone().map(StateFile::new);
     // What usually fails at start comes before the daemon leaves its directory.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
@@ -107,7 +110,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         },
         false => None,
     };
-    let started = PidFile::create(pid_file).and_then(|pid_file| {
+    let started = PidFile::create(config.pid_file.clone()).and_then(|pid_file| {
         let bound = (bound, streams);
         let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
@@ -118,7 +121,7 @@ pub fn run(config: &Config) -> Result<(), StartError> {
         (_, None) => {}
     }
     let (stages, pid_file) = started?;
-    stages.wait();
+    stages.wait(Reloader::new(process, directory, config.clone()));
     drop(pid_file);
     Ok(())
 }
@@ -128,11 +131,33 @@ struct Stages {
     flusher: JoinHandle<()>,
     io: IoHandle,
     messages: mpsc::Sender<Message>,
+    event: mpsc::Sender<Event>,
+    events: mpsc::Receiver<Event>,
+}
+
+/// What the main thread hears of while the daemon runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    /// A signal to read the configuration again.
+    HungUp,
+    /// The flusher has gone over to what was read.
+    Reloaded,
+    /// The last flush is over.
+    FlusherEnded,
 }
 
 impl Stages {
-    /// Waits until the flusher has ended and the sinks have delivered.
-    fn wait(self) {
+    /// Waits until the flusher has ended and the sinks have delivered; reads the configuration again
+    /// meanwhile, each time it is asked to.
+    fn wait(mut self, mut reloader: Reloader<'_>) {
+        let (io, messages, event) = (&mut self.io, &self.messages, &self.event);
+        loop {
+            match self.events.recv().expect("there is a sender here too") {
+                Event::HungUp => reloader.hung_up(io, messages, event),
+                Event::Reloaded => reloader.reloaded(io, messages, event),
+                Event::FlusherEnded => break,
+            }
+        }
         self.flusher.join().expect("a panic ends the process");
         // The flusher counts on a sender for as long as it runs. It has told the shards to stop and
         // has taken what they had; one that does not answer must not hold up the end.
@@ -153,10 +178,9 @@ fn start_stages(
 ) -> Result<Stages, StartError> {
     let (messages, inbox) = mpsc::channel();
     let (addresses, encodings): (Vec<_>, Vec<_>) = outlets.into_iter().unzip();
-    let io = start_io(config, addresses, messages.clone())?;
-    let outlets = io.sinks().iter().cloned().zip(encodings);
-    let outlets = outlets.map(|(sink, encoding)| Outlet { sink, encoding });
-    let outlets: Vec<Outlet> = outlets.collect();
+    let (event, events) = mpsc::channel();
+    let io = start_io(config, addresses, messages.clone(), event.clone())?;
+    let outlets = outlets_of(&io, encodings);
     let listening = Listening::of(&bound, &streams);
     let basis = shards::basis(config);
     let mut links = shards::start(
@@ -174,9 +198,15 @@ fn start_stages(
         log::info!("every datagram is repeated to udp://{address}");
     }
     let flusher = Flusher::new(rules::of_flusher(config, state_file), links, inbox, outlets);
+    let ended = event.clone();
     let flusher = thread::Builder::new()
         .name("flusher".to_owned())
-        .spawn(|| flusher.run())
+        .spawn(move || {
+            flusher.run();
+            ended
+                .send(Event::FlusherEnded)
+                .expect("the main thread waits for it");
+        })
         .map_err(|error| StartError::new(format!("cannot start the flusher: {error}")))?;
     if config.own_metrics == OwnWords::Etsy {
         // Scripts around etsy's statsd wait for these words.
@@ -186,6 +216,8 @@ fn start_stages(
         flusher,
         io,
         messages,
+        event,
+        events,
     })
 }
 
@@ -193,21 +225,38 @@ fn start_io(
     config: &Config,
     sinks: Vec<SinkAddress>,
     messages: mpsc::Sender<Message>,
+    events: mpsc::Sender<Event>,
 ) -> Result<IoHandle, StartError> {
-    let queue_bytes = config.queue_bytes as u64;
-    let mut settings = crate::io::Settings::new(sinks, queue_bytes, config.flush_interval);
-    settings.command_patience.run = config.command_timeout;
     let mut is_stopping = false;
-    let on_stop = move |stop| {
+    let on_signal = move |signal| {
+        if signal == Signal::HungUp {
+            // If nobody listens the daemon is about to end.
+            let _ = events.send(Event::HungUp);
+            return;
+        }
         if is_stopping {
-            log::warn!("{stop:?} again: already stopping");
+            log::warn!("{signal:?} again: already stopping");
             return;
         }
         is_stopping = true;
-        log::info!("{stop:?}: flushing a last time");
+        log::info!("{signal:?}: flushing a last time");
         // If the flusher has ended, the daemon is stopping already.
         let _ = messages.send(Message::Stop);
     };
-    crate::io::run(settings, Some(Box::new(on_stop)))
+    crate::io::run(&io_settings(config, sinks), Some(Box::new(on_signal)))
         .map_err(|error| StartError::new(format!("cannot start the io thread: {error}")))
+}
+
+fn io_settings(config: &Config, sinks: Vec<SinkAddress>) -> crate::io::Settings {
+    let queue_bytes = config.queue_bytes as u64;
+    let mut settings = crate::io::Settings::new(sinks, queue_bytes, config.flush_interval);
+    settings.command_patience.run = config.command_timeout;
+    settings
+}
+
+/// The sinks that run, each with its format.
+fn outlets_of(io: &IoHandle, encodings: Vec<Encoding>) -> Vec<Outlet> {
+    let outlets = io.sinks().iter().cloned().zip(encodings);
+    let outlets = outlets.map(|(sink, encoding)| Outlet { sink, encoding });
+    outlets.collect()
 }

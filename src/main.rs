@@ -1,15 +1,16 @@
 //! The `ringstat` command, and `gstatsd` where it is started under that name.
 
 use std::fmt::Display;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringstat::cli::{self, Command};
 use ringstat::compare;
 use ringstat::config::Config;
-use ringstat::daemon;
+use ringstat::daemon::{self, Process};
 
 fn main() -> ExitCode {
     daemon::abort_on_panic();
@@ -29,16 +30,44 @@ fn main() -> ExitCode {
             return ExitCode::from(exit.code);
         }
     };
-    if let Err(message) = start_log(&config) {
+    let mut process = ThisProcess {
+        directory: std::env::current_dir().unwrap_or_default(),
+        log: Log::default(),
+    };
+    if let Err(message) = process.log.start(&config) {
         complain(format_args!("ringstat: {message}"));
         return ExitCode::from(1);
     }
-    match daemon::run(&config) {
+    match daemon::run(&config, &mut process) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(format_args!("ringstat: {error}"));
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// What the daemon asks for again at SIGHUP.
+struct ThisProcess {
+    /// Where it was started.
+    directory: PathBuf,
+    log: Log,
+}
+
+impl Process for ThisProcess {
+    fn read_config(&mut self) -> Result<Config, String> {
+        match cli::parse_in(&self.directory, std::env::args_os()) {
+            Ok(Command::Run(config)) => Ok(config),
+            // The same options ran the daemon.
+            Ok(Command::Check(_) | Command::Compare(_) | Command::Print(_)) => {
+                Err("the options are others".to_owned())
+            }
+            Err(exit) => Err(exit.message),
+        }
+    }
+
+    fn log_by(&mut self, config: &Config) -> Result<(), String> {
+        self.log.go_by(config)
     }
 }
 
@@ -61,22 +90,74 @@ fn complain(message: impl Display) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-/// Sends the log to what is set, or to the standard error.
-fn start_log(config: &Config) -> Result<(), String> {
-    let mut builder = env_logger::Builder::new();
-    builder.filter_level(config.log_level);
-    if config.logs_to_output() {
-        builder.target(env_logger::Target::Stdout);
-    } else if let Some(path) = &config.log {
-        let file = open_log(path)?;
-        builder.target(env_logger::Target::Pipe(Box::new(file)));
-    } else if is_journal() {
-        // The journal stamps each line itself.
-        builder.format_timestamp(None);
+/// Where the log goes; it may change while threads write to it.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Target>>);
+
+#[derive(Default)]
+enum Target {
+    #[default]
+    Error,
+    Output,
+    File(File),
+}
+
+impl Log {
+    /// Logs from now on, to what is set or to the standard error.
+    fn start(&self, config: &Config) -> Result<(), String> {
+        self.go_by(config)?;
+        let stamps_itself = is_journal();
+        let log = self.clone();
+        env_logger::Builder::new()
+            // The level of `log` decides, as it can change.
+            .filter_level(log::LevelFilter::Trace)
+            .format(move |line, record| {
+                let (level, text) = (record.level(), record.args());
+                match stamps_itself && log.goes_to_error() {
+                    true => writeln!(line, "[{level:<5}] {text}"),
+                    false => writeln!(line, "[{} {level:<5}] {text}", line.timestamp()),
+                }
+            })
+            .target(env_logger::Target::Pipe(Box::new(self.clone())))
+            .init();
+        log::set_max_level(config.log_level);
+        Ok(())
     }
-    builder.format_target(false);
-    builder.init();
-    Ok(())
+
+    /// Opens the file that is set, anew if it is the same, and goes by the level.
+    fn go_by(&self, config: &Config) -> Result<(), String> {
+        let target = match &config.log {
+            _ if config.logs_to_output() => Target::Output,
+            Some(path) => Target::File(open_log(path)?),
+            None => Target::Error,
+        };
+        *self.target() = target;
+        log::set_max_level(config.log_level);
+        Ok(())
+    }
+
+    fn goes_to_error(&self) -> bool {
+        matches!(&*self.target(), Target::Error)
+    }
+
+    fn target(&self) -> MutexGuard<'_, Target> {
+        // A panic ends the process.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut *self.target() {
+            Target::File(file) => file.write(bytes),
+            Target::Output => io::stdout().write(bytes),
+            Target::Error => io::stderr().write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Whether the standard error leads to the journal. The variable alone does not say so: it is
@@ -89,7 +170,7 @@ fn is_journal() -> bool {
     stderr.is_ok_and(|stderr| stream == format!("{}:{}", stderr.st_dev, stderr.st_ino))
 }
 
-fn open_log(path: &Path) -> Result<std::fs::File, String> {
+fn open_log(path: &Path) -> Result<File, String> {
     OpenOptions::new()
         .create(true)
         .append(true)

@@ -1,5 +1,6 @@
 //! The settings of the daemon, checked: what is in a [`Config`] can be relied on.
 
+mod changes;
 mod defaults;
 pub mod etsy;
 pub mod facility;
@@ -27,6 +28,7 @@ use crate::sink::SinkAddress;
 use crate::snapshot::{Idle, IdleTimes};
 use crate::telemetry::OwnWords;
 use crate::transport::{BindAddress, LivenessAddress};
+pub use changes::Change;
 use facility::Facility;
 use prefix::HostLabel;
 pub use settings::Settings;

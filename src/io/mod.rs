@@ -1,28 +1,24 @@
 //! The io thread: drives sink connections, waits for signals, and ends in order.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, spawn_local};
-
-use crate::sink::address::{Place, SpoolSettings};
-use crate::sink::backlog::Order;
-use crate::sink::command::{self, CommandSink};
+use crate::sink::command;
 use crate::sink::dial::{Resolve, system_resolver};
-use crate::sink::graphite::{Graphite, Patience};
-use crate::sink::spool::Spool;
-use crate::sink::{Queue, SinkAddress, SinkHandle, console, spooler};
+use crate::sink::graphite::Patience;
+use crate::sink::{SinkAddress, SinkHandle};
 
+mod running;
 mod runtime;
 mod signals;
 mod stream;
 
+use running::{ClosingSink, RunningSink, Task};
+
 pub use runtime::{Backend, Runtime};
-pub use signals::Stop;
+pub use signals::Signal;
 pub use stream::Stream;
 
 /// What the io thread starts with.
@@ -69,51 +65,27 @@ pub struct Left {
 
 /// The running io thread.
 pub struct IoHandle {
-    sinks: Vec<SinkHandle>,
-    spoolers: Vec<thread::JoinHandle<()>>,
+    sinks: Vec<RunningSink>,
+    handles: Vec<SinkHandle>,
+    /// Sinks that [`IoHandle::change`] has left out.
+    leaving: Vec<RunningSink>,
+    tasks: tokio::sync::mpsc::UnboundedSender<Task>,
     backend: Backend,
-    close: oneshot::Sender<Instant>,
     done: mpsc::Receiver<()>,
 }
 
 /// Starts the io thread and the sinks; a daemon that forks does so before, as threads do not
-/// survive it. `on_stop` is called on the io thread at SIGTERM and at
-/// SIGINT, each time one arrives; without it signals keep their usual effect.
+/// survive it. `on_signal` is called on the io thread at each SIGTERM, SIGINT and SIGHUP; without it
+/// signals keep their usual effect.
 ///
 /// # Errors
 /// If neither back end can be had, a spool cannot be used, a signal cannot be caught, or the system
 /// gives no thread.
 pub fn run(
-    settings: Settings,
-    on_stop: Option<Box<dyn FnMut(Stop) + Send>>,
+    settings: &Settings,
+    on_signal: Option<Box<dyn FnMut(Signal) + Send>>,
 ) -> io::Result<IoHandle> {
-    let sinks = make_sinks(&settings);
-    let mut spoolers = Vec::new();
-    let mut drivers = Vec::new();
-    for sink in &sinks {
-        if let Some(spool) = &sink.address().spool {
-            spoolers.push(start_spooler(sink, spool)?);
-        }
-        let queue = Arc::clone(sink.queue());
-        match &sink.address().place {
-            Place::Server { host, port } => drivers.push(Driver::Graphite(Graphite {
-                host: host.clone(),
-                port: *port,
-                lifetime: sink.address().lifetime,
-                queue,
-                resolve: Arc::clone(&settings.resolve),
-                patience: settings.patience,
-            })),
-            Place::Command(command) => drivers.push(Driver::Command(CommandSink {
-                command: command.clone(),
-                queue,
-                patience: settings.command_patience,
-            })),
-            // It ends by itself; `close_and_wait` asks its queue.
-            Place::Output => drop(console::start(queue, io::stdout())?),
-        }
-    }
-    let (close, closed) = oneshot::channel();
+    let (tasks, to_run) = tokio::sync::mpsc::unbounded_channel();
     let (started, starts) = mpsc::channel();
     let (finished, done) = mpsc::channel();
     let wanted = settings.backend;
@@ -130,12 +102,12 @@ pub fn run(
             };
             let backend = runtime.backend();
             runtime.block_on(async move {
-                let watched = on_stop.map_or(Ok(()), signals::watch);
+                let watched = on_signal.map_or(Ok(()), signals::watch);
                 let failed = watched.is_err();
                 // As above.
                 let _ = started.send(watched.map(|()| backend));
                 if !failed {
-                    drive(drivers, backend, closed).await;
+                    drive(to_run, backend).await;
                 }
             });
             drop(runtime);
@@ -145,19 +117,29 @@ pub fn run(
     let backend = starts
         .recv()
         .map_err(|_| io::Error::other("the io thread ended at start"))??;
-    Ok(IoHandle {
-        sinks,
-        spoolers,
+    let mut handle = IoHandle {
+        sinks: Vec::new(),
+        handles: Vec::new(),
+        leaving: Vec::new(),
+        tasks,
         backend,
-        close,
         done,
-    })
+    };
+    handle.change(settings)?;
+    Ok(handle)
+}
+
+/// Runs the sinks until nobody can start another one; those that still run then are given up.
+async fn drive(mut to_run: tokio::sync::mpsc::UnboundedReceiver<Task>, backend: Backend) {
+    while let Some(task) = to_run.recv().await {
+        task.spawn(backend);
+    }
 }
 
 impl IoHandle {
     /// The sinks, in the order of their addresses.
     pub fn sinks(&self) -> &[SinkHandle] {
-        &self.sinks
+        &self.handles
     }
 
     /// What drives the connections.
@@ -165,141 +147,96 @@ impl IoHandle {
         self.backend
     }
 
+    /// Goes on with other sinks: those that lead to the same place stay as they are, but for their
+    /// limits; new ones start; the others go on until [`IoHandle::end_leaving`]. Of the settings
+    /// only the sinks and what concerns them is used.
+    ///
+    /// # Errors
+    /// If a spool cannot be used or the system gives no thread; then nothing has changed.
+    pub fn change(&mut self, settings: &Settings) -> io::Result<()> {
+        let mut stays = vec![false; self.sinks.len()];
+        let places: Vec<Option<usize>> = settings
+            .sinks
+            .iter()
+            .map(|address| {
+                let is_for = |place: &usize| self.sinks[*place].is_for(address, settings);
+                let place = (0..stays.len()).find(|place| !stays[*place] && is_for(place))?;
+                stays[place] = true;
+                Some(place)
+            })
+            .collect();
+        let mut names: Vec<String> = (self.handles.iter().zip(&stays))
+            .filter(|(_, stays)| **stays)
+            .map(|(handle, _)| handle.name().to_owned())
+            .collect();
+        let mut new = Vec::new();
+        for (address, _) in (settings.sinks.iter().zip(&places)).filter(|(_, at)| at.is_none()) {
+            let name = name_unlike(&names, address);
+            names.push(name.clone());
+            match RunningSink::start(address, name, settings, &self.tasks) {
+                Ok(sink) => new.push(sink),
+                Err(error) => {
+                    end_all(new, Instant::now());
+                    return Err(error);
+                }
+            }
+        }
+        let mut before: Vec<Option<RunningSink>> = self.sinks.drain(..).map(Some).collect();
+        let mut new = new.into_iter();
+        for (address, place) in settings.sinks.iter().zip(places) {
+            let sink = match place {
+                Some(place) => before[place].take().map(|it| it.go_on(address, settings)),
+                None => new.next(),
+            };
+            self.sinks
+                .push(sink.expect("each address has a sink of its own"));
+        }
+        self.leaving.extend(before.into_iter().flatten());
+        self.handles = self.sinks.iter().map(|it| it.handle().clone()).collect();
+        Ok(())
+    }
+
+    /// To be called when nobody pushes any more to the sinks that [`IoHandle::change`] has left out:
+    /// delivers what they hold for at most `patience`, as [`IoHandle::close_and_wait`] does.
+    pub fn end_leaving(&mut self, patience: Duration) -> Vec<Left> {
+        let leaving = std::mem::take(&mut self.leaving);
+        end_all(leaving, Instant::now() + patience)
+    }
+
     /// To be called after the last push: delivers what is queued for at most `patience`, then
     /// ends the thread, writes the rest to spools, and returns (and logs) what is lost per sink,
     /// sinks that lost nothing left out.
     pub fn close_and_wait(self, patience: Duration) -> Vec<Left> {
-        let IoHandle {
-            sinks,
-            spoolers,
-            close,
-            done,
-            ..
-        } = self;
-        let deadline = Instant::now() + patience;
-        for sink in &sinks {
-            sink.queue().close();
-        }
-        // The thread has ended already only if it panicked; then there is nothing to wait for.
-        let _ = close.send(deadline);
-        // A little longer than the thread itself waits: it still has to put things away.
-        let _ = done.recv_timeout(patience + CLOSING_MAX);
-        for sink in &sinks {
-            if sink.address().place == Place::Output {
-                sink.queue().wait_until_empty(deadline);
-            }
-        }
-        let dropped_before: Vec<u64> = sinks
-            .iter()
-            .map(|sink| sink.counters().lines_dropped)
-            .collect();
-        for sink in &sinks {
-            sink.queue().spool_rest();
-        }
-        for spooler in spoolers {
-            // One that panicked has written nothing more, which the counters show.
-            let _ = spooler.join();
-        }
-        let mut left = Vec::new();
-        for (sink, dropped_before) in sinks.iter().zip(dropped_before) {
-            let counters = sink.counters();
-            let lines = counters.lines_queued + counters.lines_dropped - dropped_before;
-            if lines > 0 {
-                log::error!(
-                    "sink {}: lost {lines} lines that it did not take within {patience:?}",
-                    sink.address()
-                );
-                left.push(Left {
-                    name: sink.name().to_owned(),
-                    lines,
-                });
-            }
-        }
+        let sinks = self.sinks.into_iter().chain(self.leaving);
+        let left = end_all(sinks, Instant::now() + patience);
+        drop(self.tasks);
+        // It has nothing left to do; if it hangs, the process ends without it.
+        let _ = self.done.recv_timeout(running::CLOSING_MAX);
         left
     }
 }
 
-fn start_spooler(sink: &SinkHandle, spool: &SpoolSettings) -> io::Result<thread::JoinHandle<()>> {
-    let opened = Spool::open(&spool.folder, sink.name(), spool.bytes_max).map_err(|error| {
-        let folder = spool.folder.display();
-        let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
-        io::Error::new(error.kind(), text)
-    })?;
-    let found = opened.size();
-    if found.lines > 0 {
-        log::info!(
-            "sink {}: {} lines wait in its spool since an earlier run",
-            sink.address(),
-            found.lines
-        );
-    }
-    spooler::start(Arc::clone(sink.queue()), opened)
-}
-
-fn make_sinks(settings: &Settings) -> Vec<SinkHandle> {
-    let mut sinks: Vec<SinkHandle> = Vec::new();
-    for address in &settings.sinks {
-        let base = address.name();
-        let name = (1..)
-            .map(|nth| match nth {
-                1 => base.clone(),
-                _ => format!("{base}_{nth}"),
-            })
-            .find(|name| sinks.iter().all(|sink| sink.name() != name))
-            .expect("there are more numbers than sinks");
-        let order = match address.place {
-            Place::Output | Place::Command(_) => Order::Arrival,
-            Place::Server { .. } => Order::LiveFirst {
-                flush_interval: settings.flush_interval,
-            },
-        };
-        let bytes_max = address.queue_bytes.unwrap_or(settings.queue_bytes);
-        let queue = Arc::new(Queue::new(address.to_string(), order, bytes_max));
-        sinks.push(SinkHandle::new(address.clone(), name, queue));
-    }
-    sinks
-}
-
-/// A sink that is a task of the io thread.
-enum Driver {
-    Graphite(Graphite),
-    Command(CommandSink),
-}
-
-impl Driver {
-    fn spawn(self, backend: Backend) -> JoinHandle<()> {
-        match self {
-            Driver::Graphite(sink) => {
-                spawn_local(sink.run(move |stream| Stream::adopt(backend, stream)))
-            }
-            Driver::Command(sink) => spawn_local(sink.run()),
-        }
-    }
-}
-
-/// Runs the sinks until they have delivered everything after `closed`, or its deadline is over.
-async fn drive(drivers: Vec<Driver>, backend: Backend, closed: oneshot::Receiver<Instant>) {
-    let drivers = drivers.into_iter();
-    let tasks: Vec<JoinHandle<()>> = drivers.map(|driver| driver.spawn(backend)).collect();
-    // A handle that was dropped without closing: nobody waits for a delivery.
-    let Ok(deadline) = closed.await else {
-        return;
-    };
-    for task in tasks {
-        if tokio::time::timeout_at(deadline.into(), task)
-            .await
-            .is_err()
-        {
-            return;
-        }
-    }
+/// Ends sinks beside each other.
+fn end_all(sinks: impl IntoIterator<Item = RunningSink>, give_up_at: Instant) -> Vec<Left> {
+    let sinks = sinks.into_iter();
+    let closing: Vec<ClosingSink> = sinks.map(|sink| sink.close(give_up_at)).collect();
+    closing.into_iter().filter_map(ClosingSink::wait).collect()
 }
 
 /// Two operations per sink are under way at most.
 const SINK_OPERATIONS_MAX: u32 = 256;
 
-/// How long the io thread may take to put its connections away.
-const CLOSING_MAX: Duration = Duration::from_secs(1);
+/// The name of a sink in own metrics.
+fn name_unlike(names: &[String], address: &SinkAddress) -> String {
+    let base = address.name();
+    (1..)
+        .map(|nth| match nth {
+            1 => base.clone(),
+            _ => format!("{base}_{nth}"),
+        })
+        .find(|name| !names.contains(name))
+        .expect("there are more numbers than sinks")
+}
 
 #[cfg(test)]
 mod tests;

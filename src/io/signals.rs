@@ -1,22 +1,23 @@
-//! Waits for the signals that stop the daemon.
+//! Waits for the signals that stop the daemon, or let it read its configuration again.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_local;
 
-/// Why the daemon is to stop.
+/// What the daemon is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// SIGTERM: a service manager, or `kill`.
+pub enum Signal {
+    /// SIGTERM: a service manager, or `kill`. To stop.
     Terminated,
-    /// SIGINT: Ctrl-C.
+    /// SIGINT: Ctrl-C. To stop.
     Interrupted,
+    /// SIGHUP: to read the configuration again.
+    HungUp,
 }
 
-/// Catches signals from now on, in tasks of the running `LocalSet`. SIGHUP is caught too, as its
-/// usual effect would end the daemon without a last flush.
-pub(super) fn watch(mut on_stop: Box<dyn FnMut(Stop) + Send>) -> io::Result<()> {
+/// Catches signals from now on, in tasks of the running `LocalSet`.
+pub(super) fn watch(mut on_signal: Box<dyn FnMut(Signal) + Send>) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -24,11 +25,9 @@ pub(super) fn watch(mut on_stop: Box<dyn FnMut(Stop) + Send>) -> io::Result<()> 
     drop(spawn_local(async move {
         loop {
             tokio::select! {
-                _ = terminate.recv() => on_stop(Stop::Terminated),
-                _ = interrupt.recv() => on_stop(Stop::Interrupted),
-                _ = hangup.recv() => log::info!(
-                    "SIGHUP is ignored: the configuration is not read again; restart the daemon"
-                ),
+                _ = terminate.recv() => on_signal(Signal::Terminated),
+                _ = interrupt.recv() => on_signal(Signal::Interrupted),
+                _ = hangup.recv() => on_signal(Signal::HungUp),
             }
         }
     }));

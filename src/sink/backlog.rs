@@ -143,6 +143,10 @@ impl Backlog {
             part,
             origin: Origin::Pushed,
         });
+        self.give_up_excess()
+    }
+
+    fn give_up_excess(&mut self) -> Vec<Part> {
         let mut given_up = Vec::new();
         self.make_room_of_repeated();
         while self.bytes > self.bytes_max {
@@ -152,6 +156,18 @@ impl Backlog {
             given_up.push(entry.part);
         }
         given_up
+    }
+
+    /// How many bytes it holds at most.
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    /// Goes on in another order and with another limit, and gives up the oldest parts, which it
+    /// returns, until the rest fits.
+    pub fn change(&mut self, order: Order, bytes_max: u64) -> Vec<Part> {
+        (self.order, self.bytes_max) = (order, bytes_max);
+        self.give_up_excess()
     }
 
     /// Whether old slots wait until a part comes from the spool, as those there are older still.

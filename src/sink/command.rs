@@ -16,7 +16,7 @@ mod run;
 use run::Failure;
 
 /// How long a command sink waits for what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// For one run to end, before it is killed.
     pub run: Duration,

@@ -15,7 +15,6 @@ use super::{Counters, LastSlot, Part};
 #[derive(Debug)]
 pub struct Queue {
     name: String,
-    bytes_max: u64,
     state: Mutex<State>,
     /// For a consumer that is a task. It holds one permit, so a change between a look at the
     /// state and the wait is not missed.
@@ -43,7 +42,6 @@ impl Queue {
     pub fn new(name: String, order: Order, bytes_max: u64) -> Queue {
         Queue {
             name,
-            bytes_max,
             state: Mutex::new(State {
                 backlog: Backlog::new(order, bytes_max),
                 spool: None,
@@ -80,19 +78,12 @@ impl Queue {
             return;
         }
         let given_up = state.backlog.push(part);
-        let dropped = state.spool_or_drop(given_up, self.bytes_max);
+        let bytes_max = state.backlog.bytes_max();
+        let dropped = state.spool_or_drop(given_up, bytes_max);
         let tell = state.tell(dropped, Instant::now());
         drop(state);
         self.notify();
-        if let Some(told) = tell {
-            log::error!(
-                "sink {}: its queue is full ({} bytes): dropped the oldest {} lines; a larger \
-                 queue_bytes bridges longer outages",
-                self.name,
-                self.bytes_max,
-                told.lines
-            );
-        }
+        self.log_dropped(tell, bytes_max);
     }
 
     /// The counters, all of one moment.
@@ -320,19 +311,45 @@ impl Queue {
     }
 
     /// To be called when the consumer's time is over: hands what is left to the spool, whose
-    /// thread ends when it has written that. Does nothing without a spool.
-    pub fn spool_rest(&self) {
+    /// thread ends when it has written that. Without a spool it is dropped and counted.
+    pub fn end(&self) {
         let mut state = self.lock();
-        if state.spool.is_none() {
-            return;
-        }
         state.over = true;
         let rest = state.backlog.clear();
         // Memory does not grow by it: the parts are here already.
-        let dropped = state.spool_or_drop(rest, u64::MAX);
-        debug_assert_eq!(dropped, Dropped::default());
+        state.spool_or_drop(rest, u64::MAX);
         if let Some(spool) = &state.spool {
             spool.end();
+        }
+    }
+
+    /// Holds this much and takes slots in this order from now on. What does not fit any more goes
+    /// the way of what is pushed to a full queue.
+    pub fn change(&self, bytes_max: u64, order: Order) {
+        let mut state = self.lock();
+        let given_up = state.backlog.change(order, bytes_max);
+        let dropped = state.spool_or_drop(given_up, bytes_max);
+        let tell = state.tell(dropped, Instant::now());
+        drop(state);
+        self.notify();
+        self.log_dropped(tell, bytes_max);
+    }
+
+    /// The spool holds at most this much from its next part on.
+    pub fn resize_spool(&self, bytes_max: u64) {
+        if let Some(spool) = &self.lock().spool {
+            spool.resize(bytes_max);
+        }
+    }
+
+    fn log_dropped(&self, dropped: Option<Dropped>, bytes_max: u64) {
+        if let Some(dropped) = dropped {
+            log::error!(
+                "sink {}: its queue is full ({bytes_max} bytes): dropped the oldest {} lines; a \
+                 larger queue_bytes bridges longer outages",
+                self.name,
+                dropped.lines
+            );
         }
     }
 

@@ -117,6 +117,11 @@ impl Spool {
         Ok(removed)
     }
 
+    /// Holds at most so many bytes from the next [`Spool::write`] on.
+    pub fn resize(&mut self, bytes_max: u64) {
+        self.bytes_max = bytes_max;
+    }
+
     /// The oldest part.
     pub fn oldest(&self) -> Option<SpoolKey> {
         self.files.first_key_value().map(|(key, _)| *key)

@@ -20,11 +20,13 @@ pub(super) enum Job {
     Load,
     /// This part was delivered.
     Remove(SpoolKey),
-    /// The daemon ends.
+    /// Hold at most so many bytes.
+    Resize(u64),
+    /// The sink ends.
     End,
 }
 
-/// Starts the thread; it ends after [`Queue::spool_rest`].
+/// Starts the thread; it ends after [`Queue::end`].
 ///
 /// # Errors
 /// If the system gives no thread.
@@ -58,6 +60,7 @@ impl Spooler {
                 Job::Write(part) => self.write(&part),
                 Job::Load => self.load(),
                 Job::Remove(key) => self.remove(key),
+                Job::Resize(bytes_max) => self.spool.resize(bytes_max),
                 Job::End => return,
             }
         }
@@ -194,6 +197,10 @@ impl SpoolLink {
             bytes: part.size_bytes(),
         });
         self.ask(Job::Remove(key));
+    }
+
+    pub(super) fn resize(&self, bytes_max: u64) {
+        self.ask(Job::Resize(bytes_max));
     }
 
     pub(super) fn end(&self) {

@@ -12,6 +12,7 @@ use crate::sink::graphite::Patience;
 use crate::sink::{Counters, Part, SinkAddress};
 
 mod by_flush;
+mod changes;
 mod commands;
 mod endings;
 mod faults;
@@ -58,7 +59,7 @@ fn settings(backend: Backend, peers: &[&Peer]) -> Settings {
 }
 
 fn start(settings: Settings) -> IoHandle {
-    run(settings, None).expect("the io thread starts")
+    run(&settings, None).expect("the io thread starts")
 }
 
 /// A slot of `line_count` lines of some 40 bytes each, in two chunks.

@@ -89,7 +89,7 @@ fn a_folder_that_is_none_is_refused_at_start() {
     on_both_back_ends(|backend| {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let peer = Peer::silent();
-        let started = run(spooling(backend, &peer, file.path()), None);
+        let started = run(&spooling(backend, &peer, file.path()), None);
         let error = started.err().expect("it is refused").to_string();
         assert!(
             error.contains(&file.path().display().to_string()),

@@ -1,0 +1,284 @@
+//! A sink that runs: how it starts, goes on under other settings, and ends.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+
+use super::{Backend, Left, Settings, Stream};
+use crate::sink::address::{Place, SpoolSettings};
+use crate::sink::backlog::Order;
+use crate::sink::command::{self, CommandSink};
+use crate::sink::graphite::Graphite;
+use crate::sink::spool::Spool;
+use crate::sink::{Queue, SinkAddress, SinkHandle, console, spooler};
+
+/// A sink that runs.
+pub(super) struct RunningSink {
+    handle: SinkHandle,
+    /// How long its commands may take, if that is what it starts.
+    command_patience: Option<command::Patience>,
+    spooler: Option<thread::JoinHandle<()>>,
+    /// None for the console, whose thread ends by itself.
+    task: Option<TaskLink>,
+}
+
+/// The task of a sink, seen from outside.
+struct TaskLink {
+    give_up_at: oneshot::Sender<Instant>,
+    ended: mpsc::Receiver<()>,
+}
+
+/// The task of a sink, to be run by the io thread.
+pub(super) struct Task {
+    driver: Driver,
+    give_up_at: oneshot::Receiver<Instant>,
+    ended: mpsc::Sender<()>,
+}
+
+enum Driver {
+    Graphite(Graphite),
+    Command(CommandSink),
+}
+
+impl Task {
+    /// Starts it, on the io thread. It ends when its queue is closed and empty, or at the time to
+    /// give up.
+    pub(super) fn spawn(self, backend: Backend) {
+        let Task {
+            driver,
+            give_up_at,
+            ended,
+        } = self;
+        // Not kept: whoever closes the sink hears of its end.
+        drop(spawn_local(async move {
+            let run = async {
+                match driver {
+                    Driver::Graphite(sink) => {
+                        sink.run(move |stream| Stream::adopt(backend, stream)).await;
+                    }
+                    Driver::Command(sink) => sink.run().await,
+                }
+            };
+            tokio::select! {
+                () = run => {}
+                () = time_of(give_up_at) => {}
+            }
+            // Nobody waits any more if this took too long.
+            let _ = ended.send(());
+        }));
+    }
+}
+
+/// Waits for the time to give up, which may never be told.
+async fn time_of(give_up_at: oneshot::Receiver<Instant>) {
+    match give_up_at.await {
+        Ok(time) => tokio::time::sleep_until(time.into()).await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+impl RunningSink {
+    /// Opens a sink and its spool and hands its task over to be run.
+    ///
+    /// # Errors
+    /// If the spool cannot be used, or the system gives no thread.
+    pub(super) fn start(
+        address: &SinkAddress,
+        name: String,
+        settings: &Settings,
+        tasks: &tokio::sync::mpsc::UnboundedSender<Task>,
+    ) -> io::Result<RunningSink> {
+        let (bytes_max, order) = queue_settings(address, settings);
+        let queue = Arc::new(Queue::new(address.to_string(), order, bytes_max));
+        let handle = SinkHandle::new(address.clone(), name, Arc::clone(&queue));
+        let spooler = match &address.spool {
+            Some(spool) => Some(start_spooler(&handle, spool)?),
+            None => None,
+        };
+        let driver = match &address.place {
+            Place::Server { host, port } => Driver::Graphite(Graphite {
+                host: host.clone(),
+                port: *port,
+                lifetime: address.lifetime,
+                queue,
+                resolve: Arc::clone(&settings.resolve),
+                patience: settings.patience,
+            }),
+            Place::Command(command) => Driver::Command(CommandSink {
+                command: command.clone(),
+                queue,
+                patience: settings.command_patience,
+            }),
+            Place::Output => {
+                // It ends by itself; whoever closes the sink asks its queue.
+                drop(console::start(queue, io::stdout())?);
+                return Ok(RunningSink {
+                    handle,
+                    command_patience: None,
+                    spooler,
+                    task: None,
+                });
+            }
+        };
+        let (give_up_at, when) = oneshot::channel();
+        let (end, ended) = mpsc::channel();
+        let task = Task {
+            driver,
+            give_up_at: when,
+            ended: end,
+        };
+        tasks
+            .send(task)
+            .map_err(|_| io::Error::other("the io thread has ended"))?;
+        Ok(RunningSink {
+            command_patience: command_patience(address, settings),
+            handle,
+            spooler,
+            task: Some(TaskLink { give_up_at, ended }),
+        })
+    }
+
+    pub(super) fn handle(&self) -> &SinkHandle {
+        &self.handle
+    }
+
+    /// Whether it can go on as the sink of this address, which differs in limits at most.
+    pub(super) fn is_for(&self, address: &SinkAddress, settings: &Settings) -> bool {
+        without_limits(self.handle.address()) == without_limits(address)
+            && self.command_patience == command_patience(address, settings)
+    }
+
+    /// Goes on under the settings of an address that [`RunningSink::is_for`].
+    pub(super) fn go_on(self, address: &SinkAddress, settings: &Settings) -> RunningSink {
+        let queue = self.handle.queue();
+        let (bytes_max, order) = queue_settings(address, settings);
+        queue.change(bytes_max, order);
+        if let Some(spool) = &address.spool {
+            queue.resize_spool(spool.bytes_max);
+        }
+        let (name, queue) = (self.handle.name().to_owned(), Arc::clone(queue));
+        RunningSink {
+            handle: SinkHandle::new(address.clone(), name, queue),
+            ..self
+        }
+    }
+
+    /// Nothing is pushed any more: what is queued is delivered up to a time.
+    pub(super) fn close(self, give_up_at: Instant) -> ClosingSink {
+        let RunningSink {
+            handle,
+            spooler,
+            task,
+            ..
+        } = self;
+        handle.queue().close();
+        let ended = task.map(|task| {
+            // It has ended already only if the thread has.
+            let _ = task.give_up_at.send(give_up_at);
+            task.ended
+        });
+        ClosingSink {
+            handle,
+            spooler,
+            ended,
+            give_up_at,
+        }
+    }
+}
+
+/// A sink that delivers for the last time.
+pub(super) struct ClosingSink {
+    handle: SinkHandle,
+    spooler: Option<thread::JoinHandle<()>>,
+    ended: Option<mpsc::Receiver<()>>,
+    give_up_at: Instant,
+}
+
+impl ClosingSink {
+    /// Waits for its end, hands the rest to its spool, and returns (and logs) what is lost.
+    pub(super) fn wait(self) -> Option<Left> {
+        let queue = self.handle.queue();
+        match &self.ended {
+            Some(ended) => {
+                let left = self.give_up_at.saturating_duration_since(Instant::now());
+                // A little longer than the task itself waits: it still has to put things away.
+                let _ = ended.recv_timeout(left + CLOSING_MAX);
+            }
+            None => queue.wait_until_empty(self.give_up_at),
+        }
+        let dropped_before = self.handle.counters().lines_dropped;
+        queue.end();
+        if let Some(spooler) = self.spooler {
+            // One that panicked has written nothing more, which the counters show.
+            let _ = spooler.join();
+        }
+        let lines = self.handle.counters().lines_dropped - dropped_before;
+        if lines == 0 {
+            return None;
+        }
+        log::error!(
+            "sink {}: lost {lines} lines that it did not take in time",
+            self.handle.address()
+        );
+        Some(Left {
+            name: self.handle.name().to_owned(),
+            lines,
+        })
+    }
+}
+
+/// How long the io thread may take to put a connection away.
+pub(super) const CLOSING_MAX: Duration = Duration::from_secs(1);
+
+/// How many bytes a sink may queue, and in which order it takes them.
+fn queue_settings(address: &SinkAddress, settings: &Settings) -> (u64, Order) {
+    let order = match address.place {
+        Place::Output | Place::Command(_) => Order::Arrival,
+        Place::Server { .. } => Order::LiveFirst {
+            flush_interval: settings.flush_interval,
+        },
+    };
+    (address.queue_bytes.unwrap_or(settings.queue_bytes), order)
+}
+
+/// The address with the limits left out that may change while the sink runs.
+fn without_limits(address: &SinkAddress) -> SinkAddress {
+    let spool = address.spool.clone().map(|spool| SpoolSettings {
+        bytes_max: 0,
+        ..spool
+    });
+    SinkAddress {
+        queue_bytes: None,
+        spool,
+        ..address.clone()
+    }
+}
+
+fn command_patience(address: &SinkAddress, settings: &Settings) -> Option<command::Patience> {
+    match address.place {
+        Place::Command(_) => Some(settings.command_patience),
+        Place::Server { .. } | Place::Output => None,
+    }
+}
+
+fn start_spooler(sink: &SinkHandle, spool: &SpoolSettings) -> io::Result<thread::JoinHandle<()>> {
+    let opened = Spool::open(&spool.folder, sink.name(), spool.bytes_max).map_err(|error| {
+        let folder = spool.folder.display();
+        let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
+        io::Error::new(error.kind(), text)
+    })?;
+    let found = opened.size();
+    if found.lines > 0 {
+        log::info!(
+            "sink {}: {} lines wait in its spool since an earlier run",
+            sink.address(),
+            found.lines
+        );
+    }
+    spooler::start(Arc::clone(sink.queue()), opened)
+}
