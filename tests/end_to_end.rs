@@ -38,6 +38,10 @@ mod flushing;
 #[path = "end_to_end/gstatsd.rs"]
 mod gstatsd;
 
+// SIGHUP: the configuration is read again while traffic goes on.
+#[path = "end_to_end/reload.rs"]
+mod reload;
+
 // Wrong options and files, and the check of right ones.
 #[path = "end_to_end/settings.rs"]
 mod settings;
