@@ -1,5 +1,6 @@
 //! Tests of the file, of the defaults, and of how settings fit together.
 
+mod changes;
 mod properties;
 mod refusals;
 
