@@ -10,7 +10,7 @@ use super::RepeatCounts;
 
 /// How long nothing is sent to a destination that refused. A daemon that comes back waits no longer
 /// than this, and one that is down costs two calls to the kernel in this time.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
 pub(super) struct Destination {
