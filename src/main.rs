@@ -1,4 +1,4 @@
-//! The `ringstat` command, and `gstatsd` where it is started under that name.
+//! The `ringstat` command, and `gstatsd` or `statsite` where it is started under that name.
 
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
@@ -7,27 +7,30 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ringstat::cli::{self, Command};
+use ringstat::cli::{self, Command, Parsed};
 use ringstat::compare;
 use ringstat::config::Config;
 use ringstat::daemon::{self, Process};
 
 fn main() -> ExitCode {
     daemon::abort_on_panic();
-    let config = match cli::parse(std::env::args_os()) {
-        Ok(Command::Run(config)) => config,
-        Ok(Command::Check(config)) => return print(&config.to_toml()),
-        Ok(Command::Print(text)) => return print(&text),
-        Ok(Command::Compare(arguments)) => {
+    let Parsed { command, warnings } = match cli::parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(exit) => {
+            complain(exit.message);
+            return ExitCode::from(exit.code);
+        }
+    };
+    let config = match command {
+        Command::Run(config) => config,
+        Command::Check(config) => return print(&config.to_toml(), &warnings),
+        Command::Print(text) => return print(&text, &warnings),
+        Command::Compare(arguments) => {
             return ExitCode::from(compare::run(
                 &arguments,
                 &mut io::stdout(),
                 &mut io::stderr(),
             ));
-        }
-        Err(exit) => {
-            complain(exit.message);
-            return ExitCode::from(exit.code);
         }
     };
     let mut process = ThisProcess {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         complain(format_args!("ringstat: {message}"));
         return ExitCode::from(1);
     }
+    warn(&warnings);
     match daemon::run(&config, &mut process) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -57,11 +61,16 @@ struct ThisProcess {
 impl Process for ThisProcess {
     fn read_config(&mut self) -> Result<Config, String> {
         match cli::parse_in(&self.directory, std::env::args_os()) {
-            Ok(Command::Run(config)) => Ok(config),
-            // The same options ran the daemon.
-            Ok(Command::Check(_) | Command::Compare(_) | Command::Print(_)) => {
-                Err("the options are others".to_owned())
-            }
+            Ok(Parsed { command, warnings }) => match command {
+                Command::Run(config) => {
+                    warn(&warnings);
+                    Ok(config)
+                }
+                // The same options ran the daemon.
+                Command::Check(_) | Command::Compare(_) | Command::Print(_) => {
+                    Err("the options are others".to_owned())
+                }
+            },
             Err(exit) => Err(exit.message),
         }
     }
@@ -71,7 +80,17 @@ impl Process for ThisProcess {
     }
 }
 
-fn print(text: &str) -> ExitCode {
+/// Logs what a file of another daemon has that is not taken as it stands.
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        log::warn!("{warning}");
+    }
+}
+
+fn print(text: &str, warnings: &[String]) -> ExitCode {
+    for warning in warnings {
+        complain(format_args!("warning: {warning}"));
+    }
     match io::stdout().write_all(text.as_bytes()) {
         // Whoever closed the pipe has read enough.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

@@ -5,12 +5,16 @@ mod defaults;
 pub mod etsy;
 pub mod facility;
 pub mod file;
+pub mod foreign;
 pub mod gstatsd;
+mod ini;
 mod layers;
 pub mod prefix;
 mod printed;
+pub mod python_statsite;
 mod relations;
 mod settings;
+pub mod statsite;
 mod text;
 pub mod values;
 

@@ -13,7 +13,15 @@ impl Config {
     /// The configuration as a file that gives the same one again.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        toml::to_string(&Settings::from(self)).expect("settings are strings, numbers and arrays")
+        Settings::from(self).to_toml()
+    }
+}
+
+impl Settings {
+    /// The settings that are given, as a file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are strings, numbers and arrays")
     }
 }
 

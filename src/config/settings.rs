@@ -488,7 +488,12 @@ pub struct Settings {
     ///
     /// It raises --log-level, never lowers it. In a file: verbose = 1.
     #[arg(short, long, help_heading = PROCESS, action = Counted)]
+    #[serde(skip_serializing_if = "is_not_given")]
     pub verbose: u8,
+}
+
+fn is_not_given(count: &u8) -> bool {
+    *count == 0
 }
 
 const LISTENING: &str = "Listening";

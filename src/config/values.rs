@@ -156,7 +156,7 @@ impl<const MAX: usize> From<Count<MAX>> for u64 {
 }
 
 /// The largest payload of a UDP datagram in IPv4, in bytes.
-const DATAGRAM_BYTES_MAX: usize = 65_507;
+pub(super) const DATAGRAM_BYTES_MAX: usize = 65_507;
 
 /// The longest datagram that is taken whole, in bytes: 1 to 65,507.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,6 +223,11 @@ pub type SetError = RelativeError<2_100, 260_000>;
 impl<const MIN_PPM: u32, const MAX_PPM: u32> RelativeError<MIN_PPM, MAX_PPM> {
     const MIN: f64 = MIN_PPM as f64 / 1e6;
     const MAX: f64 = MAX_PPM as f64 / 1e6;
+
+    /// The nearest one within the bounds; `ratio` is a number.
+    pub(super) fn bounded(ratio: f64) -> Self {
+        Self(ratio.clamp(Self::MIN, Self::MAX))
+    }
 }
 
 impl<const MIN_PPM: u32, const MAX_PPM: u32> FromStr for RelativeError<MIN_PPM, MAX_PPM> {

@@ -5,17 +5,18 @@ use std::collections::BTreeSet;
 use clap::{Arg, CommandFactory};
 
 use super::{ConfigFile, config};
-use crate::cli::{Arguments, Command, options_table, split_default};
+use crate::cli::ringstat::Arguments;
+use crate::cli::table::{ONLY_OPTIONS, split_default};
+use crate::cli::{Command, options_table};
 use crate::config::Settings;
 use crate::naming::Dialect;
 
 /// Every option that is also a key.
 fn options() -> Vec<Arg> {
     let command = Arguments::command();
-    let only_here = ["config", "check"];
     let all = command
         .get_arguments()
-        .filter(|option| !only_here.contains(&option.get_id().as_str()));
+        .filter(|option| !ONLY_OPTIONS.contains(&option.get_long().unwrap_or_default()));
     all.cloned().collect()
 }
 

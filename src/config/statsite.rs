@@ -1,0 +1,62 @@
+//! Reads the configuration of the statsite in C, as its src/config.c does, v0.8.1.
+//!
+//! A key that it does not know is a warning, here as there. A value that it cannot read is an error,
+//! also where statsite would go on with 0.
+
+mod histograms;
+mod keys;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::path::Path;
+
+use super::Settings;
+use super::foreign::{self, Fault, Foreign};
+use super::ini;
+use keys::Keys;
+
+/// What statsite does without a file.
+#[must_use]
+pub fn defaults() -> Settings {
+    let settings = Keys::default().into_settings();
+    settings.expect("statsite listens by default")
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// A message that names the file, and the line in it.
+pub fn read(path: &Path) -> Result<Foreign, String> {
+    let shown = path.display();
+    let (keys, warnings) =
+        parse_keys(&foreign::text(path)?).map_err(|fault| format!("{shown}:{fault}"))?;
+    let settings = keys.into_settings();
+    let settings = settings.map_err(|reason| format!("{shown}: {reason}"))?;
+    Ok((settings, foreign::in_file(path, &warnings)))
+}
+
+fn parse_keys(text: &str) -> Result<(Keys, Vec<Fault>), Fault> {
+    let mut warnings = Vec::new();
+    let mut keys = Keys::default();
+    for section in ini::parse_inih(text)? {
+        let name = section.name.to_lowercase();
+        if name.starts_with("histogram") {
+            let histogram = histograms::read(&section, &mut warnings)?;
+            keys.histograms.extend(histogram);
+        } else if name == "statsite" {
+            for entry in &section.entries {
+                keys.take(entry, &mut warnings)?;
+            }
+        } else if let Some(entry) = section.entries.first() {
+            return Err(Fault::new(
+                entry.line,
+                format!(
+                    "[{}] is not a section of statsite: [statsite], [histogram...]",
+                    section.name
+                ),
+            ));
+        }
+    }
+    Ok((keys, warnings))
+}
