@@ -30,6 +30,10 @@ mod counting;
 #[path = "end_to_end/engines.rs"]
 mod engines;
 
+// In the place of etsy's statsd.
+#[path = "end_to_end/etsy.rs"]
+mod etsy;
+
 // Slots, time stamps, and levels that outlive a restart.
 #[path = "end_to_end/flushing.rs"]
 mod flushing;
