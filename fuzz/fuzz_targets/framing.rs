@@ -22,6 +22,12 @@ fuzz_target!(|input: &[u8]| {
     };
     let count = usize::from(count) % (SIZE_COUNT_MAX + 1);
     let (sizes, stream) = rest.split_at(count.min(rest.len()));
+    // The model knows no limits, so nothing here may claim to be longer than a stream takes.
+    let padded = [stream, &[0; 6]].concat();
+    let mut heads = padded.windows(6);
+    if heads.any(|head| head[0] == 0xaa && u16::from(head[3]) + u16::from(head[5]) >= 0xfe) {
+        return;
+    }
     let sizes: Vec<usize> = sizes.iter().map(|&size| usize::from(size)).collect();
     pipeline::parse::assert_cut_alike(stream, &sizes);
 });
