@@ -40,4 +40,6 @@ pub mod streams;
 
 pub mod daemon;
 
+pub mod logging;
+
 pub mod compare;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 19] = [
+const MODULES: [(&str, &[&str]); 20] = [
     ("cli", &["compare", "config"]),
     (
         "config",
@@ -75,6 +75,7 @@ const MODULES: [(&str, &[&str]); 19] = [
             "transport",
         ],
     ),
+    ("logging", &["config"]),
     ("compare", &["config"]),
 ];
 
