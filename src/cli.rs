@@ -65,6 +65,14 @@ impl Personality {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ringstat => "ringstat",
+            Self::Gstatsd => "gstatsd",
+            Self::Statsite => "statsite",
+        }
+    }
+
     /// The exit code for a wrong option, file or combination.
     fn wrong_settings(self) -> u8 {
         match self {
@@ -72,6 +80,11 @@ impl Personality {
             Self::Statsite => 1,
         }
     }
+}
+
+/// Whose command line this is: the name of the program as others shall know it.
+pub fn program(mut args: impl Iterator<Item = OsString>) -> &'static str {
+    Personality::of(args.next().as_ref()).name()
 }
 
 /// Reads a command line, the program's name first, and the files that it names, from the working

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     };
     let mut process = ThisProcess {
         directory: std::env::current_dir().unwrap_or_default(),
-        log: Log::default(),
+        log: Log::of(cli::program(std::env::args_os())),
     };
     if let Err(message) = process.log.start(&config) {
         complain(format_args!("ringstat: {message}"));

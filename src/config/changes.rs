@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Config, Machine, file};
 
 /// Settings that hold as long as the daemon runs.
-const FIXED: [&str; 11] = [
+const FIXED: [&str; 10] = [
     "bind",
     "daemonize",
     "engine",
@@ -18,7 +18,6 @@ const FIXED: [&str; 11] = [
     "receive_buffer",
     "repeat",
     "shards",
-    "syslog",
 ];
 
 /// One setting that differs.

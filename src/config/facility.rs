@@ -5,19 +5,40 @@ use std::str::FromStr;
 
 /// What kind of program a message in syslog is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facility(&'static str);
+pub struct Facility {
+    name: &'static str,
+    number: u8,
+}
 
-/// The names, in the order of their numbers; 12 to 15 have none on Linux.
-const NAMES: [&str; 20] = [
-    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv",
-    "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+/// The names with their numbers, as in sys/syslog.h; 12 to 15 have no name on Linux.
+const FACILITIES: [(&str, u8); 20] = [
+    ("kern", 0),
+    ("user", 1),
+    ("mail", 2),
+    ("daemon", 3),
+    ("auth", 4),
+    ("syslog", 5),
+    ("lpr", 6),
+    ("news", 7),
+    ("uucp", 8),
+    ("cron", 9),
+    ("authpriv", 10),
+    ("ftp", 11),
+    ("local0", 16),
+    ("local1", 17),
+    ("local2", 18),
+    ("local3", 19),
+    ("local4", 20),
+    ("local5", 21),
+    ("local6", 22),
+    ("local7", 23),
 ];
 
 impl Facility {
-    /// The name.
+    /// The number, from 0 to 23.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        self.0
+    pub fn number(self) -> u8 {
+        self.number
     }
 }
 
@@ -25,14 +46,19 @@ impl FromStr for Facility {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let name = NAMES.iter().find(|name| name.eq_ignore_ascii_case(text));
-        name.map(|name| Self(name))
-            .ok_or_else(|| format!("`{text}` is no facility of syslog: {}", NAMES.join(", ")))
+        let mut facilities = FACILITIES.into_iter();
+        let known = facilities.find(|(name, _)| name.eq_ignore_ascii_case(text));
+        known
+            .map(|(name, number)| Self { name, number })
+            .ok_or_else(|| {
+                let names = FACILITIES.map(|(name, _)| name).join(", ");
+                format!("`{text}` is no facility of syslog: {names}")
+            })
     }
 }
 
 impl fmt::Display for Facility {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
+        f.write_str(self.name)
     }
 }

@@ -1,25 +1,52 @@
 //! Where the process's log goes, which may change while threads write to it.
 
+mod syslog;
+
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use log::{Metadata, Record};
+
 use crate::config::Config;
+use syslog::Syslog;
+
+/// Where the syslog of a machine takes messages.
+const SYSLOG_SOCKET: &str = "/dev/log";
 
 /// The log, and where it goes.
-#[derive(Clone, Debug, Default)]
-pub struct Log(Arc<Mutex<Target>>);
+#[derive(Clone, Debug)]
+pub struct Log {
+    target: Arc<Mutex<Target>>,
+    /// As what syslog knows this process.
+    program: &'static str,
+    syslog_socket: PathBuf,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Target {
-    #[default]
     Error,
     Output,
     File(File),
+    /// And to the standard error, if somebody sits before it.
+    Syslog {
+        syslog: Syslog,
+        is_watched: bool,
+    },
 }
 
 impl Log {
+    /// The log of a program of this name.
+    #[must_use]
+    pub fn of(program: &'static str) -> Log {
+        Log {
+            target: Arc::new(Mutex::new(Target::Error)),
+            program,
+            syslog_socket: SYSLOG_SOCKET.into(),
+        }
+    }
+
     /// Logs from now on, to what is set or to the standard error.
     ///
     /// # Errors
@@ -28,10 +55,46 @@ impl Log {
     /// # Panics
     /// If the process has a log already.
     pub fn start(&self, config: &Config) -> Result<(), String> {
-        self.go_by(config)?;
+        let logger = Box::new(self.logger());
+        log::set_boxed_logger(logger).expect("the process has one log");
+        self.go_by(config)
+    }
+
+    /// Opens what is set, anew if it is the same, and goes by the level. Warns if there is no syslog.
+    ///
+    /// # Errors
+    /// If the file cannot be opened; the log stays as it is then.
+    pub fn go_by(&self, config: &Config) -> Result<(), String> {
+        let mut failure = None;
+        let target = match (&config.log, config.syslog) {
+            _ if config.logs_to_output() => Target::Output,
+            (Some(path), _) => Target::File(open_log(path)?),
+            (None, Some(facility)) => {
+                let mut syslog = Syslog::new(facility, self.program, &self.syslog_socket);
+                failure = syslog.connect().err();
+                Target::Syslog {
+                    syslog,
+                    is_watched: io::stderr().is_terminal(),
+                }
+            }
+            (None, None) => Target::Error,
+        };
+        *self.target() = target;
+        log::set_max_level(config.log_level);
+        if let Some(error) = failure {
+            log::warn!(
+                "cannot log to {}: {error}; until a syslog listens there the log goes to the \
+                 standard error",
+                self.syslog_socket.display()
+            );
+        }
+        Ok(())
+    }
+
+    fn logger(&self) -> Logger {
         let stamps_itself = is_journal();
         let log = self.clone();
-        env_logger::Builder::new()
+        let lines = env_logger::Builder::new()
             // The level of `log` decides, as it can change.
             .filter_level(log::LevelFilter::Trace)
             .format(move |line, record| {
@@ -42,33 +105,32 @@ impl Log {
                 }
             })
             .target(env_logger::Target::Pipe(Box::new(self.clone())))
-            .init();
-        log::set_max_level(config.log_level);
-        Ok(())
+            .build();
+        Logger {
+            log: self.clone(),
+            lines,
+        }
     }
 
-    /// Opens the file that is set, anew if it is the same, and goes by the level.
-    ///
-    /// # Errors
-    /// If the file cannot be opened; the log stays as it is then.
-    pub fn go_by(&self, config: &Config) -> Result<(), String> {
-        let target = match &config.log {
-            _ if config.logs_to_output() => Target::Output,
-            Some(path) => Target::File(open_log(path)?),
-            None => Target::Error,
-        };
-        *self.target() = target;
-        log::set_max_level(config.log_level);
-        Ok(())
+    /// Whether a record is a line for a stream or a file; sends it to syslog if that is set.
+    fn wants_line(&self, record: &Record<'_>) -> bool {
+        match &mut *self.target() {
+            Target::Error | Target::Output | Target::File(_) => true,
+            // What syslog does not take shall not be lost.
+            Target::Syslog { syslog, is_watched } => syslog.send(record).is_err() || *is_watched,
+        }
     }
 
     fn goes_to_error(&self) -> bool {
-        matches!(&*self.target(), Target::Error)
+        match &*self.target() {
+            Target::Error | Target::Syslog { .. } => true,
+            Target::Output | Target::File(_) => false,
+        }
     }
 
     fn target(&self) -> MutexGuard<'_, Target> {
         // A panic ends the process.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,12 +139,34 @@ impl Write for Log {
         match &mut *self.target() {
             Target::File(file) => file.write(bytes),
             Target::Output => io::stdout().write(bytes),
-            Target::Error => io::stderr().write(bytes),
+            Target::Error | Target::Syslog { .. } => io::stderr().write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// What the crate `log` hands records to.
+struct Logger {
+    log: Log,
+    lines: env_logger::Logger,
+}
+
+impl log::Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.lines.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.log.wants_line(record) {
+            self.lines.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.lines.flush();
     }
 }
 
@@ -103,3 +187,6 @@ fn open_log(path: &Path) -> Result<File, String> {
         .open(path)
         .map_err(|error| format!("cannot write the log {}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,15 @@ fn what_only_a_start_can_change_stays_and_is_named() {
 }
 
 #[test]
+fn where_the_log_goes_can_change() {
+    let running = config("syslog = \"local0\"");
+    for text in ["syslog = \"user\"", "log = \"a.log\"", ""] {
+        let read = config(text);
+        assert_eq!(read.for_running(&running), Ok((read.clone(), vec![])));
+    }
+}
+
+#[test]
 fn what_does_not_fit_to_what_stays_is_refused() {
     let running = config("receive_buffer = 70000");
     let read = config("receive_buffer = 80000\nmax_datagram = 60000");
