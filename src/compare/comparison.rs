@@ -1,6 +1,7 @@
 //! Brings the points of two daemons together, slot by slot and path by path, and forgets a slot when
 //! it was compared. Knows no socket and no clock.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -145,7 +146,7 @@ impl Comparison {
             self.counts[side as usize].late += 1;
             return;
         }
-        let Some(path) = self.path(point.path) else {
+        let Some(path) = self.path(&with_sorted_tags(point.path)) else {
             self.counts[side as usize].over_limit += 1;
             return;
         };
@@ -353,6 +354,25 @@ impl Comparison {
         let slots = (new.first_number - old.first_number) as f64;
         Some(new.first_unix_s - old.first_unix_s - slots * self.rules.interval_s)
     }
+}
+
+/// A path as ringstat and Graphite have it: tags sorted, each once, and `true` for one without a
+/// value. Daemons that send tags in the order of the line mean the same series.
+fn with_sorted_tags(path: &str) -> Cow<'_, str> {
+    let Some((name, tags)) = path.split_once(';') else {
+        return Cow::Borrowed(path);
+    };
+    let tags = tags.split(';').filter(|tag| !tag.is_empty());
+    let mut tags: Vec<String> = tags
+        .map(|tag| match tag.split_once('=') {
+            Some((key, "")) => format!("{key}=true"),
+            Some(_) => tag.to_owned(),
+            None => format!("{tag}=true"),
+        })
+        .collect();
+    tags.sort_unstable();
+    tags.dedup();
+    Cow::Owned(format!("{name};{}", tags.join(";")))
 }
 
 #[cfg(test)]

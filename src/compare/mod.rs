@@ -32,7 +32,7 @@ use comparison::{Comparison, Rules, Side};
 ///
 /// It listens in Graphite's place, once for each daemon. When the time is over, or at Ctrl-C, it
 /// prints what differs. The exit code is 0 if nothing does but for a known reason, 1 if something
-/// does or nothing could be compared, and 2 if the command line is wrong.
+/// does, if nothing could be judged or paths were left out, and 2 if the command line is wrong.
 #[derive(Clone, Debug, PartialEq, Parser)]
 #[command(name = "ringstat compare", version, max_term_width = 100)]
 pub struct Arguments {

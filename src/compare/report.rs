@@ -46,7 +46,8 @@ fn outcome(path: &Path) -> Outcome {
 pub(super) struct Report {
     /// For people.
     pub(super) text: String,
-    /// Whether something was compared and nothing differs but for a known reason.
+    /// Whether something was compared, no path was left out for the limit, and nothing differs but
+    /// for a known reason.
     pub(super) is_equal: bool,
 }
 
@@ -59,7 +60,8 @@ pub(super) fn report(comparison: &Comparison, limit: usize) -> Report {
     let mut text = String::new();
     // Writing into a string cannot fail.
     let _ = write_text(&mut text, comparison, &mut groups, limit);
-    let is_equal = comparison.slots() > 0 && groups.unexplained.is_empty();
+    let is_whole = comparison.counts.iter().all(|side| side.over_limit == 0);
+    let is_equal = groups.has_judged() && is_whole && groups.unexplained.is_empty();
     Report { text, is_equal }
 }
 
@@ -97,6 +99,11 @@ impl<'a> Groups<'a> {
         }
     }
 
+    /// Whether of any path it is known that it is equal, or why it is not.
+    fn has_judged(&self) -> bool {
+        self.equal + self.moved + self.by_reason.len() + self.unexplained.len() > 0
+    }
+
     fn count(&self, wanted: Outcome) -> usize {
         let those = self.unexplained.iter();
         those.filter(|(_, outcome)| *outcome == wanted).count()
@@ -125,6 +132,12 @@ fn write_text(
                 )?;
             }
         }
+    }
+    if comparison.slots() > 0 && !groups.has_judged() {
+        writeln!(
+            out,
+            "no path could be judged: too short a time, or no traffic"
+        )?;
     }
     writeln!(out)?;
     let known: usize = groups.by_reason.values().map(Vec::len).sum();
