@@ -19,6 +19,10 @@ pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// Connections that are accepted at a stop, because they may have brought something already.
 const LAST_COUNT_MAX: usize = 4_096;
 
+/// Connections that are accepted before others have their turn: accepting never waits while peers
+/// connect faster than that.
+pub(super) const TURN_COUNT_MAX: u32 = 64;
+
 /// What a connection that was accepted is.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Family {
@@ -38,7 +42,13 @@ impl Family {
 /// Accepts connections until the daemon stops, and then those that have come by that time. The
 /// listener is in non-blocking mode.
 pub(super) async fn accept_all(listener: Watched, family: Family, shared: Rc<Shared>) {
+    let mut in_turn = 0;
     loop {
+        in_turn += 1;
+        if in_turn == TURN_COUNT_MAX {
+            in_turn = 0;
+            tokio::task::yield_now().await;
+        }
         let accepted = tokio::select! {
             accepted = listener.when_readable(accept) => accepted,
             () = shared.stopping() => break,
@@ -74,4 +84,66 @@ fn is_of_the_peer(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionReset
             | io::ErrorKind::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    use tokio::task::{LocalSet, spawn_local, yield_now};
+
+    use super::*;
+    use crate::io::Backend;
+    use crate::metric::{Limits, SetHash};
+    use crate::naming::Dialect;
+    use crate::shard::{Shard, ShardSettings};
+
+    fn shard() -> Shard {
+        Shard::new(ShardSettings {
+            shard: 0,
+            rules: Dialect::Etsy.input_rules(true, false),
+            limits: Limits::default(),
+            set_hash: SetHash::new(),
+            refused_lines_max: 0,
+            epoch: Instant::now(),
+        })
+    }
+
+    /// Regression: while connections came faster than they were accepted, nothing else was read.
+    /// Method: 300 of them wait, and another task counts what is accepted when its turn comes.
+    #[test]
+    fn many_connections_at_once_leave_others_their_turn() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        rustix::net::listen(&listener, 1_024).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _waiting: Vec<TcpStream> = (0..300)
+            .map(|_| TcpStream::connect(address).unwrap())
+            .collect();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let shared = Rc::new(Shared::new(shard(), Backend::Tokio, 0));
+            let watched = Watched::new(listener.into()).unwrap();
+            drop(spawn_local(accept_all(
+                watched,
+                Family::Tcp,
+                Rc::clone(&shared),
+            )));
+            let refused = || shared.with_shard(|shard| shard.connections().refused);
+            let mut seen = 0;
+            while seen < 300 {
+                yield_now().await;
+                let now = refused();
+                assert!(
+                    now - seen <= u64::from(TURN_COUNT_MAX),
+                    "{now} after {seen}"
+                );
+                seen = now;
+            }
+        });
+    }
 }

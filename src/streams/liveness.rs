@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 
-use super::listener::{PAUSE, accept};
+use super::listener::{PAUSE, TURN_COUNT_MAX, accept};
 use super::shared::Shared;
 use crate::kernel::Watched;
 
@@ -26,7 +26,13 @@ const FAREWELL_COUNT_MAX: usize = 64;
 /// Answers connections until the daemon stops. The listener is in non-blocking mode.
 pub(super) async fn answer_all(listener: Watched, shared: Rc<Shared>) {
     let farewells = Arc::new(Semaphore::new(FAREWELL_COUNT_MAX));
+    let mut in_turn = 0;
     loop {
+        in_turn += 1;
+        if in_turn == TURN_COUNT_MAX {
+            in_turn = 0;
+            tokio::task::yield_now().await;
+        }
         let accepted = tokio::select! {
             accepted = listener.when_readable(accept) => accepted,
             () = shared.stopping() => return,
