@@ -49,7 +49,13 @@ pub fn bind_streams(addresses: &[BindAddress]) -> Result<BoundStreams, BindError
         match address {
             BindAddress::Udp(_) => {}
             BindAddress::Tcp(host_port) => {
-                places.extend(place::resolve(host_port, Transport::Tcp)?);
+                for place in place::resolve(host_port, Transport::Tcp)? {
+                    let is_same = |other: &Place| other.address == place.address;
+                    if place.address.port() != 0 && places.iter().any(is_same) {
+                        return Err(BindError::twice(place));
+                    }
+                    places.push(place);
+                }
             }
             BindAddress::Unix(_) | BindAddress::UnixDatagram(_) | BindAddress::Stdin
                 if is_repeated =>
@@ -171,6 +177,12 @@ mod tests {
             error.contains("stdin:: the address is given twice"),
             "{error}"
         );
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("tcp://{}", free.local_addr().unwrap());
+        drop(free);
+        let error = bind(&[&address, &address]).unwrap_err();
+        let expected = format!("cannot bind {address}: the address is given twice");
+        assert_eq!(error, expected);
     }
 
     #[test]
