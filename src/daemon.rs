@@ -195,7 +195,7 @@ fn start_stages(
     // Whoever reads that it listens may send, and may send signals.
     listening.log(config, selection);
     for address in repeated_to {
-        log::info!("every datagram is repeated to udp://{address}");
+        log::info!("every UDP datagram is repeated to udp://{address}");
     }
     let flusher = Flusher::new(rules::of_flusher(config, state_file), links, inbox, outlets);
     let ended = event.clone();

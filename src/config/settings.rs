@@ -114,7 +114,7 @@ pub struct Settings {
     #[serde(with = "text::number")]
     pub max_datagram: Option<DatagramSize>,
 
-    /// Send every datagram on to this UDP address as it came: host:port, [::1]:port; repeatable
+    /// Send every UDP datagram on to this UDP address as it came: host:port, [::1]:port; repeatable
     /// [default: none]
     ///
     /// For a trial beside another daemon, which gets the same traffic. If that one is down or slow,
