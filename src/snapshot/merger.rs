@@ -116,6 +116,8 @@ pub struct Merger {
     counts: MergerCounts,
     /// The rules of names, once they have changed.
     input: Option<InputRules>,
+    /// There may be series that only earlier rules of names could give.
+    may_have_outdated: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +196,7 @@ impl Merger {
             key_values: Vec::new(),
             counts: MergerCounts::default(),
             input: None,
+            may_have_outdated: false,
         }
     }
 
@@ -208,12 +211,12 @@ impl Merger {
         self.samples.clear();
         self.gauges.clear();
         self.sets.clear();
-        let (mut logs, mut is_renumbered) = (Vec::new(), false);
+        let mut logs = Vec::new();
         for (index, (shard, interval)) in intervals.iter().enumerate() {
             if interval.numbering != self.numberings[*shard] {
                 self.numberings[*shard] = interval.numbering;
                 self.unseat_all(*shard);
-                is_renumbered = true;
+                self.may_have_outdated = true;
             }
             self.unseat(*shard, &interval.forgotten);
             self.seat(*shard, interval);
@@ -229,8 +232,8 @@ impl Merger {
                 self.merge_gauges();
             }
         }
-        if is_renumbered {
-            self.remove_outdated();
+        if self.may_have_outdated {
+            self.may_have_outdated = self.remove_outdated();
         }
         self.make_aggregates();
         let timers = &self.directories[MetricType::Timer as usize];

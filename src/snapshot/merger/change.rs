@@ -50,25 +50,32 @@ impl Merger {
         }
     }
 
-    /// Removes the series that no shard knows any more and none could tell of again.
-    pub(super) fn remove_outdated(&mut self) {
+    /// Removes the series that no shard knows any more and none could tell of again. Returns whether
+    /// there are more of them: a shard that was late has just told of these for the last time, and
+    /// they are still to be reported.
+    pub(super) fn remove_outdated(&mut self) -> bool {
         let Some(input) = self.input else {
-            return;
+            return false;
         };
+        let mut is_any_left = false;
         for metric_type in MetricType::ALL {
             let directory = &mut self.directories[metric_type as usize];
-            let outdated: Vec<u32> = directory
-                .iter()
-                .filter(|(_, entry)| {
-                    let name = directory.name(*entry);
-                    !entry.is_referred_to() && !input.could_make(&[name.path, name.tags].concat())
-                })
-                .map(|(slot, _)| slot)
-                .collect();
+            let mut outdated = Vec::new();
+            for (slot, entry) in directory.iter().filter(|(_, it)| !it.is_referred_to()) {
+                let name = directory.name(entry);
+                if input.could_make(&[name.path, name.tags].concat()) {
+                    continue;
+                }
+                match entry.spoke_at == self.now {
+                    true => is_any_left = true,
+                    false => outdated.push(slot),
+                }
+            }
             self.counts.expired += outdated.len() as u64;
             for slot in outdated {
                 directory.remove(slot);
             }
         }
+        is_any_left
     }
 }

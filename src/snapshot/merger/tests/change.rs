@@ -100,6 +100,42 @@ fn a_late_interval_by_the_old_rules_is_merged_beside_new_ones() {
     assert_eq!(rig.merge(&intervals), ["t 2", "x 3", "y 3"]);
 }
 
+// A shard that was late told of them together with its first interval by the new rules: they were
+// removed before they were reported, with all their samples.
+#[test]
+fn names_of_the_old_rules_in_a_late_interval_are_reported_before_they_go() {
+    let mut rig = Rig::new(1, 99, Idle::Never);
+    let taken = |rig: &mut Rig| rig.tables[0].hand_over(Interval::default());
+    let record_all = |rig: &mut Rig| {
+        assert!(rig.count(0, "a=1"));
+        for values in [
+            Values::Timer(&[number(1.0)]),
+            Values::Set(b"x"),
+            Values::Gauge(&[number(5.0)]),
+            Values::KeyValue {
+                values: &[number(7.0)],
+                time_unix_s: None,
+            },
+        ] {
+            assert!(rig.record(0, "b=1", values));
+        }
+    };
+    record_all(&mut rig);
+    let late = taken(&mut rig);
+    rig.change(STRICT, INTERVAL);
+    record_all(&mut rig);
+    let first = taken(&mut rig);
+    let (old, new) = (
+        ["a=1 1", "b=1 1", "b=1 1", "b=1 5", "b=1 7"],
+        ["a1 1", "b1 1", "b1 1", "b1 5", "b1 7"],
+    );
+    let mut expected = [old, new].concat();
+    expected.sort_unstable();
+    assert_eq!(rig.merge(&[(0, late), (0, first)]), expected);
+    assert_eq!(rig.flush(), ["a1 0", "b1 0", "b1 0", "b1 5"]);
+    assert_eq!(rig.merger.counts().expired, 5);
+}
+
 // What a shard should forget was told in the numbers of its earlier table.
 #[test]
 fn silence_by_earlier_numbers_is_not_taken_for_that_of_new_series() {
