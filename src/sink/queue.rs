@@ -234,6 +234,9 @@ impl Queue {
     /// The part taken last is given up: it is counted as dropped.
     pub fn give_up(&self) {
         let mut state = self.lock();
+        if state.over {
+            return;
+        }
         let lines = state.backlog.give_up().lines;
         state.counters.lines_dropped += lines;
         drop(state);

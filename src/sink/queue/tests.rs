@@ -39,6 +39,25 @@ fn a_refusing_queue_drops_and_counts() {
     assert_eq!((counters.lines_queued, counters.bytes_queued), (0, 0));
 }
 
+// A command that failed behind the end of its time gave up a part that was counted as dropped
+// already: a panic.
+#[test]
+fn behind_its_end_what_a_consumer_says_is_of_no_account() {
+    for say in [Queue::give_up, Queue::cut_off, |queue: &Queue| {
+        assert!(queue.sent().is_none());
+    }] {
+        let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+        queue.push(slot(1));
+        queue.take_blocking().expect("the slot");
+        queue.close();
+        queue.end();
+        say(&queue);
+        let counters = queue.counters();
+        assert_eq!((counters.lines_sent, counters.lines_dropped), (0, 10));
+        assert!(queue.is_finished());
+    }
+}
+
 #[test]
 fn a_slot_without_bytes_is_queued_where_no_other_waits() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
