@@ -119,7 +119,10 @@ impl<'a> Reloader<'a> {
             return Ok(None);
         }
         let state_file = config.state_file.clone().map(StateFile::new);
-        if let Some(file) = &state_file {
+        // The one that is in use may be written at this moment, and has been tried.
+        if let Some(file) = &state_file
+            && config.state_file != self.config.state_file
+        {
             file.check()?;
         }
         let (addresses, encodings) = chosen.into_iter().unzip();
