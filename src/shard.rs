@@ -322,15 +322,16 @@ impl Visit for Shard {
         self.counts.datagrams += 1;
         self.counts.bytes += datagram.bytes.len() as u64;
         let mut bytes = datagram.bytes;
-        if let Some(repeater) = &mut self.repeater {
-            repeater.take(bytes);
-        }
         if datagram.cut_bytes > 0 {
             self.counts.datagrams_truncated += 1;
             let end = memchr::memrchr(b'\n', bytes).map_or(0, |at| at + 1);
             bytes = &bytes[..end];
         } else if bytes.is_empty() {
             self.counts.datagrams_skipped += 1;
+        }
+        if let Some(repeater) = &mut self.repeater {
+            // Without the line that was cut: half of it could be read as another sample.
+            repeater.take(bytes);
         }
         let mut recording = Recording {
             gathered: std::mem::take(&mut self.gathered),
@@ -485,6 +486,22 @@ mod tests {
         assert_eq!((counts.datagrams, counts.datagrams_truncated), (2, 2));
         assert_eq!((counts.lines.lines, counts.samples), (2, 2));
         assert_eq!(counts.refusals.total(), 0);
+    }
+
+    // The destination took the half line for a sample of its own.
+    #[test]
+    fn of_a_truncated_datagram_the_complete_lines_are_repeated() {
+        let other = UdpSocket::bind("127.0.0.1:0").expect("loopback");
+        let address = other.local_addr().expect("it is bound");
+        let mut shard = shard().repeating_to(&[address]);
+        give(&mut shard, b"a:1|c\nb:2|c", 5);
+        give(&mut shard, b"c:3|c", 0);
+        shard.send_repeated();
+        let mut bytes = [0; 64];
+        for expected in [&b"a:1|c\n"[..], b"c:3|c"] {
+            let length = other.recv(&mut bytes).expect("a datagram");
+            assert_eq!(&bytes[..length], expected);
+        }
     }
 
     #[test]
