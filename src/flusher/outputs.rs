@@ -45,6 +45,9 @@ impl Outputs {
     pub(super) fn begin(&mut self, end_unix_s: u64) {
         self.end_unix_s = end_unix_s;
         self.left = Default::default();
+        for outlet in &self.outlets {
+            outlet.sink.begin_slot();
+        }
     }
 
     /// The sinks and their formats.
@@ -78,6 +81,9 @@ impl Outputs {
             self.hand_over(Encoding::Screen, &whole);
         }
         self.hand_over_whole();
+        for outlet in &self.outlets {
+            outlet.sink.end_slot();
+        }
         let points = self.left.iter().map(|left| left.points);
         points.max().unwrap_or_default()
     }

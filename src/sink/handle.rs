@@ -23,6 +23,17 @@ impl SinkHandle {
         }
     }
 
+    /// The parts of a slot begin to come. Whoever makes a connection for each slot keeps it until
+    /// [`SinkHandle::end_slot`].
+    pub fn begin_slot(&self) {
+        self.queue.begin_slot();
+    }
+
+    /// The slot is whole: no further part of it comes.
+    pub fn end_slot(&self) {
+        self.queue.end_slot();
+    }
+
     /// Hands a part of a slot over; never waits.
     pub fn push(&self, part: Part) {
         self.queue.push(part);

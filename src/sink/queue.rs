@@ -30,6 +30,8 @@ struct State {
     counters: Counters,
     closed: bool,
     refuses: bool,
+    /// The slot that is being pushed has not ended.
+    in_slot: bool,
     /// The consumer's time is over: what it still says is of no account.
     over: bool,
     /// Drops that no log line has told of yet, and when one last did.
@@ -48,6 +50,7 @@ impl Queue {
                 counters: Counters::default(),
                 closed: false,
                 refuses: false,
+                in_slot: false,
                 over: false,
                 untold: Dropped::default(),
                 told: None,
@@ -60,6 +63,17 @@ impl Queue {
     /// What log lines call the sink.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The parts of a slot begin to come.
+    pub fn begin_slot(&self) {
+        self.lock().in_slot = true;
+    }
+
+    /// The slot is whole: no further part of it comes.
+    pub fn end_slot(&self) {
+        self.lock().in_slot = false;
+        self.notify();
     }
 
     /// Hands a part of a slot over; never waits. The parts of a slot come in their order, none
@@ -106,6 +120,7 @@ impl Queue {
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
+        state.in_slot = false;
         state.backlog.stop_pacing();
         drop(state);
         self.notify();
@@ -156,8 +171,23 @@ impl Queue {
         }
     }
 
-    /// Whether [`Queue::take`] would return a part at once.
-    pub fn has_due_part(&self) -> bool {
+    /// Whether [`Queue::take`] would return a part at once. While parts of a slot come, waits for the
+    /// next one or for its end.
+    pub async fn goes_on(&self) -> bool {
+        loop {
+            // Asked first: of a slot that has ended all parts are there.
+            let in_slot = self.lock().in_slot;
+            if self.has_due_part() {
+                return true;
+            }
+            if !in_slot {
+                return false;
+            }
+            self.changed.notified().await;
+        }
+    }
+
+    fn has_due_part(&self) -> bool {
         match self.look(|backlog, now| backlog.due(now)) {
             Look::Ready(due) => due.is_some_and(|due| due <= Instant::now()),
             Look::Ended => false,

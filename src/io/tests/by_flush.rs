@@ -27,6 +27,29 @@ fn each_slot_has_a_connection_that_ends_with_it() {
     });
 }
 
+/// Goal: a slot of several parts has one connection, however long the next part takes. Method: the
+/// second part comes when the first one was read.
+#[test]
+fn a_slot_of_several_parts_has_one_connection() {
+    on_both_back_ends(|backend| {
+        let peer = Peer::listening();
+        let io = start(by_flush(backend, &peer));
+        let sink = &io.sinks()[0];
+        for number in 1..=2 {
+            sink.begin_slot();
+            sink.push(part(number, 0, 10));
+            let mut connection = peer.accept();
+            connection.expect(&lines_of_part(number, 0, 10));
+            sink.push(part(number, 1, 10));
+            connection.expect(&lines_of_part(number, 1, 10));
+            sink.end_slot();
+            assert_eq!(connection.read_to_end(), "");
+        }
+        assert_all_sent(sink, 40);
+        assert_eq!(io.close_and_wait(DEADLINE), []);
+    });
+}
+
 /// Goal: a peer that never closes a connection does not hold up the next slot. Method: keep all
 /// connections, with a patience that would fail the test.
 #[test]

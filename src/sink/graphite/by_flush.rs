@@ -59,7 +59,7 @@ impl Graphite {
         }
     }
 
-    /// Sends what is due over a connection of its own.
+    /// Sends what is due, to the end of the slot that is being pushed, over a connection of its own.
     async fn send<S: Stream>(
         &self,
         adopt: impl Fn(TcpStream) -> io::Result<S>,
@@ -68,7 +68,7 @@ impl Graphite {
         let stream = dialed.await.and_then(adopt)?;
         let connection = Connection::new(stream, self.patience.write);
         let mut last_sent = LastSent::default();
-        while self.queue.has_due_part()
+        while self.queue.goes_on().await
             && let Some(part) = self.queue.take().await
         {
             if let Err(error) = self.write(&connection, &part).await {
