@@ -159,7 +159,7 @@ impl IoHandle {
             .sinks
             .iter()
             .map(|address| {
-                let is_for = |place: &usize| self.sinks[*place].is_for(address, settings);
+                let is_for = |place: &usize| self.sinks[*place].is_for(address);
                 let place = (0..stays.len()).find(|place| !stays[*place] && is_for(place))?;
                 stays[place] = true;
                 Some(place)

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
 
 use super::{Backend, Left, Settings, Stream};
@@ -20,8 +20,8 @@ use crate::sink::{Queue, SinkAddress, SinkHandle, console, spooler};
 /// A sink that runs.
 pub(super) struct RunningSink {
     handle: SinkHandle,
-    /// How long its commands may take, if that is what it starts.
-    command_patience: Option<command::Patience>,
+    /// Where it is told how long its commands may take, if that is what it starts.
+    command_patience: Option<watch::Sender<command::Patience>>,
     spooler: Option<thread::JoinHandle<()>>,
     /// None for the console, whose thread ends by itself.
     task: Option<TaskLink>,
@@ -100,6 +100,7 @@ impl RunningSink {
             Some(spool) => Some(start_spooler(&handle, spool)?),
             None => None,
         };
+        let mut command_patience = None;
         let driver = match &address.place {
             Place::Server { host, port } => Driver::Graphite(Graphite {
                 host: host.clone(),
@@ -109,11 +110,15 @@ impl RunningSink {
                 resolve: Arc::clone(&settings.resolve),
                 patience: settings.patience,
             }),
-            Place::Command(command) => Driver::Command(CommandSink {
-                command: command.clone(),
-                queue,
-                patience: settings.command_patience,
-            }),
+            Place::Command(command) => {
+                let (tell, patience) = watch::channel(settings.command_patience);
+                command_patience = Some(tell);
+                Driver::Command(CommandSink {
+                    command: command.clone(),
+                    queue,
+                    patience,
+                })
+            }
             Place::Output => {
                 // It ends by itself; whoever closes the sink asks its queue.
                 drop(console::start(queue, io::stdout())?);
@@ -136,8 +141,8 @@ impl RunningSink {
             .send(task)
             .map_err(|_| io::Error::other("the io thread has ended"))?;
         Ok(RunningSink {
-            command_patience: command_patience(address, settings),
             handle,
+            command_patience,
             spooler,
             task: Some(TaskLink { give_up_at, ended }),
         })
@@ -148,9 +153,8 @@ impl RunningSink {
     }
 
     /// Whether it can go on as the sink of this address, which differs in limits at most.
-    pub(super) fn is_for(&self, address: &SinkAddress, settings: &Settings) -> bool {
+    pub(super) fn is_for(&self, address: &SinkAddress) -> bool {
         without_limits(self.handle.address()) == without_limits(address)
-            && self.command_patience == command_patience(address, settings)
     }
 
     /// Goes on under the settings of an address that [`RunningSink::is_for`].
@@ -160,6 +164,10 @@ impl RunningSink {
         queue.change(bytes_max, order);
         if let Some(spool) = &address.spool {
             queue.resize_spool(spool.bytes_max);
+        }
+        if let Some(patience) = &self.command_patience {
+            // From the next run on: a slot must not be lost because a time has changed.
+            patience.send_replace(settings.command_patience);
         }
         let (name, queue) = (self.handle.name().to_owned(), Arc::clone(queue));
         RunningSink {
@@ -256,13 +264,6 @@ fn without_limits(address: &SinkAddress) -> SinkAddress {
         queue_bytes: None,
         spool,
         ..address.clone()
-    }
-}
-
-fn command_patience(address: &SinkAddress, settings: &Settings) -> Option<command::Patience> {
-    match address.place {
-        Place::Command(_) => Some(settings.command_patience),
-        Place::Server { .. } | Place::Output => None,
     }
 }
 

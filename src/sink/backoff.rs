@@ -28,6 +28,15 @@ impl Backoff {
         }
     }
 
+    /// No delay is longer than `max` from now on.
+    ///
+    /// # Panics
+    /// If that is shorter than the shortest.
+    pub fn limit(&mut self, max: Duration) {
+        assert!(self.min <= max);
+        self.max = max;
+    }
+
     /// The delay before the next attempt.
     pub fn next_delay(&mut self) -> Duration {
         self.ceiling = (self.ceiling * 2).min(self.max);

@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::backoff::Backoff;
 use super::{Part, Queue};
 
@@ -47,17 +49,23 @@ pub struct CommandSink {
     pub command: String,
     /// What to feed it: each part is a whole slot.
     pub queue: Arc<Queue>,
-    /// How long to wait for what.
-    pub patience: Patience,
+    /// How long to wait for what, as the settings say at the moment.
+    pub patience: watch::Receiver<Patience>,
 }
 
 impl CommandSink {
     /// Runs the command for each slot, one after the other, until the queue is closed and empty.
     /// Runs in a `LocalSet`. A run that is under way when this is dropped is killed.
     pub async fn run(self) {
-        let mut backoff = Backoff::new(self.patience.backoff_min, self.patience.backoff_max);
+        let Patience {
+            backoff_min,
+            backoff_max,
+            ..
+        } = self.patience();
+        let mut backoff = Backoff::new(backoff_min, backoff_max);
         let mut trouble = Trouble::default();
         while let Some(slot) = self.queue.take().await {
+            backoff.limit(self.patience().backoff_max);
             self.deliver(&slot, &mut backoff, &mut trouble).await;
         }
         trouble.tell(self.queue.name());
@@ -84,6 +92,10 @@ impl CommandSink {
         }
     }
 
+    fn patience(&self) -> Patience {
+        *self.patience.borrow()
+    }
+
     /// Whether a slot that failed is not to be tried again because others wait.
     fn others_go_first(&self) -> bool {
         let behind_max = match self.queue.is_closed() {
@@ -97,7 +109,7 @@ impl CommandSink {
     /// Waits until a run that begins now has had its time.
     async fn time_over(&self) {
         tokio::select! {
-            () = tokio::time::sleep(self.patience.run) => {}
+            () = tokio::time::sleep(self.patience().run) => {}
             () = self.others_are_pressed() => {}
         }
     }
@@ -109,7 +121,7 @@ impl CommandSink {
         if self.queue.waiting_count() == 0 {
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(self.patience.last_run).await;
+        tokio::time::sleep(self.patience().last_run).await;
     }
 }
 

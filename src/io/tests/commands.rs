@@ -168,6 +168,34 @@ fn a_command_that_hangs_is_killed_and_holds_up_nobody() {
     });
 }
 
+/// Goal: other times cost no slot: a command that runs is left alone, and the next one has the new
+/// time. Method: a run that ends only when a file is there, and then one that hangs.
+#[test]
+fn a_command_goes_on_when_its_time_changes() {
+    on_both_back_ends(|backend| {
+        let folder = Folder::new();
+        let sink = folder.sink(
+            "echo run >> $DIR/runs; [ ! -e $DIR/go ] || sleep 1000\n\
+             until [ -e $DIR/go ]; do sleep 0.01; done; cat > $DIR/out",
+        );
+        let mut io = start(with_sinks(backend, vec![sink]));
+        let sink = io.sinks()[0].clone();
+        sink.push(slot(1, 5));
+        wait_until("the command", || !folder.text("runs").is_empty());
+        let mut settings = with_sinks(backend, vec![sink.address().clone()]);
+        settings.command_patience.run = Duration::from_millis(50);
+        io.change(&settings).expect("nothing can fail");
+        assert!(io.sinks()[0].is(&sink), "it stays");
+        assert_eq!(io.end_leaving(Duration::ZERO), []);
+        fs::write(folder.path("go"), "").expect("a file");
+        assert_all_sent(&sink, 5);
+        sink.push(slot(2, 3));
+        wait_until("the loss", || sink.counters().lines_dropped == 3);
+        assert!(io.close_and_wait(DEADLINE).is_empty());
+        assert_eq!(folder.text("out"), lines_of(1, 5));
+    });
+}
+
 /// Goal: the last slot gets its command although the one before hangs. Method: the daemon stops with
 /// both in the queue.
 #[test]
