@@ -59,6 +59,9 @@ impl Flusher {
         });
         if let Some(telemetry) = &mut telemetry {
             telemetry.handed_over(self.points);
+            if let Some(before) = &self.telemetry {
+                telemetry.follow(before);
+            }
         }
         (self.telemetry, self.told) = (telemetry, told);
     }

@@ -55,6 +55,12 @@ impl Etsy {
         }
     }
 
+    /// Goes on from what was written under other settings.
+    pub(super) fn follow(&mut self, before: &Etsy) {
+        self.start_unix_s = before.start_unix_s;
+        self.last_end_unix_s = before.last_end_unix_s;
+    }
+
     pub(super) fn write(
         &mut self,
         flush: &FlushCounts,
@@ -235,6 +241,17 @@ mod tests {
         let lines = flush(&mut telemetry, Dialect::EtsyLegacy, 1_012);
         assert_eq!(lines[6], "stats.gauges.statsd.timestamp_lag 2 1012");
         assert_eq!(lines[7], "statsd.numStats 12 1012");
+    }
+
+    // After each reload the lag was missing once, and the last flush was the reload until a sink wrote.
+    #[test]
+    fn the_lag_goes_on_under_other_settings() {
+        let mut before = telemetry(Dialect::EtsyLegacy, "statsd", "", "");
+        flush(&mut before, Dialect::EtsyLegacy, 1_000);
+        let mut after = telemetry(Dialect::EtsyLegacy, "other", "", "");
+        after.follow(&before);
+        let lines = flush(&mut after, Dialect::EtsyLegacy, 1_012);
+        assert_eq!(lines[6], "stats.gauges.other.timestamp_lag 2 1012");
     }
 
     #[test]

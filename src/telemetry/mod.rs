@@ -135,6 +135,15 @@ impl Telemetry {
         }
     }
 
+    /// Goes on from what was written under other settings.
+    pub fn follow(&mut self, before: &Telemetry) {
+        match (self, before) {
+            (Telemetry::Etsy(etsy), Telemetry::Etsy(before)) => etsy.follow(before),
+            // What it needs it was told when it was made.
+            (Telemetry::Ringstat(_), _) | (Telemetry::Etsy(_), Telemetry::Ringstat(_)) => {}
+        }
+    }
+
     /// So many points, own metrics included, were handed to each sink in this flush.
     pub fn handed_over(&mut self, points: u64) {
         match self {
