@@ -54,7 +54,9 @@ impl Spool {
         let lock = File::create(folder.join(format!("{sink}.lock")))?;
         // A file system that knows no locks is taken at its word.
         if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-            return Err(io::Error::other("another daemon spools this sink there"));
+            return Err(io::Error::other(
+                "another daemon, or the sink that this one shall replace, has a spool of this name there",
+            ));
         }
         let mut spool = Spool {
             folder: folder.to_owned(),
