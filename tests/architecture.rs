@@ -29,7 +29,7 @@ const MODULES: [(&str, &[&str]); 20] = [
     ("shard", &["kernel", "metric", "protocol", "repeat"]),
     ("snapshot", &["metric"]),
     ("naming", &["metric", "snapshot"]),
-    ("format", &["naming"]),
+    ("format", &["metric", "naming"]),
     (
         "telemetry",
         &[

@@ -59,7 +59,7 @@ fn the_model_gives_what_the_cases_say() {
 #[test]
 fn the_daemons_stages_give_what_was_recorded() {
     for shard_count in [1, 4] {
-        for encoding in [Encoding::Text, Encoding::Pickle] {
+        for encoding in [Encoding::Text, Encoding::Pickle, Encoding::Stream] {
             check_vectors(|settings| Shards::new(&settings, shard_count, encoding));
         }
     }
@@ -68,7 +68,7 @@ fn the_daemons_stages_give_what_was_recorded() {
 #[test]
 fn the_daemons_stages_give_what_the_cases_say() {
     for shard_count in [1, 4] {
-        for encoding in [Encoding::Text, Encoding::Pickle] {
+        for encoding in [Encoding::Text, Encoding::Pickle, Encoding::Stream] {
             check_cases(|settings| Shards::new(&settings, shard_count, encoding));
         }
     }

@@ -81,7 +81,7 @@ proptest! {
         assert_same(&outputs(&traffic, &mut model), &one)?;
     }
 
-    /// Pickles carry every bit of a number; gstatsd's lines have six decimals, etsy's have all.
+    /// Pickles carry every bit of a number; some lines have six decimals, or twelve digits, etsy's have all.
     #[test]
     fn lines_and_pickles_say_the_same(traffic in traffic::clean()) {
         let mut text = Shards::new(&traffic.settings, 1, Encoding::Text);
@@ -95,7 +95,11 @@ proptest! {
                 let error = (line.value - pickle.value).abs();
                 let allowed = match traffic.settings.naming {
                     Naming::Etsy | Naming::EtsyLegacy => 0.0,
-                    Naming::Gstatsd => 5.000_001e-7 + pickle.value.abs() * f64::EPSILON,
+                    Naming::Gstatsd | Naming::Statsite => {
+                        5.000_001e-7 + pickle.value.abs() * f64::EPSILON
+                    }
+                    // Twelve digits.
+                    Naming::PythonStatsite => 5.000_001e-12 * pickle.value.abs(),
                 };
                 prop_assert!(error <= allowed, "{:?} and {:?}", line, pickle);
             }

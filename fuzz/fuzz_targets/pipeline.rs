@@ -64,19 +64,21 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn settings(choice: u8) -> Settings {
-    let naming = Naming::ALL[usize::from(choice & 3) % Naming::ALL.len()];
+    let naming = Naming::ALL[usize::from(choice & 3 | choice >> 4 & 4) % Naming::ALL.len()];
+    let idle = match choice & 16 {
+        0 => Idle::After { silent_s: 15.0 },
+        _ => Idle::Silent,
+    };
     Settings {
         flush_s: FLUSH_S,
         percent: match naming {
-            Naming::Gstatsd => vec![90.0, 12.5],
+            Naming::Gstatsd | Naming::Statsite | Naming::PythonStatsite => vec![90.0, 12.5],
             Naming::Etsy | Naming::EtsyLegacy => vec![90.0, -12.5],
         },
         weighted_timers: choice & 8 != 0,
-        idle: if choice & 16 != 0 {
-            Idle::Silent
-        } else {
-            Idle::After { silent_s: 15.0 }
-        },
+        idle_counters: idle,
+        idle_timers: idle,
+        idle_sets: idle,
         tags: (choice & 32 != 0).then_some(false),
         ..Settings::new(naming)
     }

@@ -37,9 +37,9 @@ pub(super) fn choose(config: &Config) -> Result<Vec<(SinkAddress, Encoding)>, St
         SinkKind::GraphiteText => Encoding::Text,
         SinkKind::GraphitePickle => Encoding::Pickle,
         SinkKind::Console => on_console(),
-        SinkKind::CommandText | SinkKind::CommandBinary | SinkKind::CommandPrefixedBinary => {
-            Encoding::Text
-        }
+        SinkKind::CommandText => Encoding::Stream,
+        SinkKind::CommandBinary => Encoding::Binary,
+        SinkKind::CommandPrefixedBinary => Encoding::PrefixedBinary,
     };
     let sinks = config.sinks.iter();
     Ok(sinks

@@ -3,7 +3,7 @@
 //! its slot whole, at the end.
 
 use super::Outlet;
-use crate::format::{Encoding, Formatted, Lines, Pickles, Screen};
+use crate::format::{Encoding, Formatted, Lines, Pickles, Records, Screen, StreamLines};
 use crate::naming::{Point, Points};
 use crate::sink::Part;
 
@@ -13,6 +13,9 @@ pub(super) struct Outputs {
     lines: Option<Lines>,
     pickles: Option<Pickles>,
     screen: Option<Screen>,
+    stream: Option<StreamLines>,
+    records: Option<Records>,
+    prefixed_records: Option<Records>,
     outlets: Vec<Outlet>,
     end_unix_s: u64,
     /// By format: what left in this flush.
@@ -36,6 +39,9 @@ impl Outputs {
                 Encoding::Text => outputs.lines = Some(Lines::default()),
                 Encoding::Pickle => outputs.pickles = Some(Pickles::default()),
                 Encoding::Screen => outputs.screen = Some(Screen::default()),
+                Encoding::Stream => outputs.stream = Some(StreamLines::default()),
+                Encoding::Binary => outputs.records = Some(Records::new(false)),
+                Encoding::PrefixedBinary => outputs.prefixed_records = Some(Records::new(true)),
             }
         }
         Outputs { outlets, ..outputs }
@@ -76,6 +82,18 @@ impl Outputs {
             let rest = pickles.take();
             self.hand_over(Encoding::Pickle, &rest);
         }
+        if let Some(lines) = &mut self.stream {
+            let rest = lines.take();
+            self.hand_over(Encoding::Stream, &rest);
+        }
+        if let Some(records) = &mut self.records {
+            let rest = records.take();
+            self.hand_over(Encoding::Binary, &rest);
+        }
+        if let Some(records) = &mut self.prefixed_records {
+            let rest = records.take();
+            self.hand_over(Encoding::PrefixedBinary, &rest);
+        }
         if let Some(screen) = &mut self.screen {
             let whole = screen.take(self.end_unix_s, note);
             self.hand_over(Encoding::Screen, &whole);
@@ -98,6 +116,18 @@ impl Outputs {
         if let Some(pickles) = &mut self.pickles {
             let full = pickles.take_full();
             self.hand_over(Encoding::Pickle, &full);
+        }
+        if let Some(lines) = &mut self.stream {
+            let full = lines.take_full();
+            self.hand_over(Encoding::Stream, &full);
+        }
+        if let Some(records) = &mut self.records {
+            let full = records.take_full();
+            self.hand_over(Encoding::Binary, &full);
+        }
+        if let Some(records) = &mut self.prefixed_records {
+            let full = records.take_full();
+            self.hand_over(Encoding::PrefixedBinary, &full);
         }
     }
 
@@ -158,6 +188,15 @@ impl Outputs {
         if let Some(pickles) = &mut self.pickles {
             pickles.point(point);
             is_full |= pickles.has_full();
+        }
+        if let Some(lines) = &mut self.stream {
+            lines.point(point);
+            is_full |= lines.has_full();
+        }
+        let records = [&mut self.records, &mut self.prefixed_records];
+        for records in records.into_iter().flatten() {
+            records.point(point);
+            is_full |= records.has_full();
         }
         if on_screen && let Some(screen) = &mut self.screen {
             screen.point(point);

@@ -4,15 +4,17 @@
 
 #![forbid(unsafe_code)]
 
+mod binary;
 mod buffers;
 mod number;
 mod pickle;
 mod terminal;
 mod text;
 
+pub use binary::Records;
 pub use pickle::Pickles;
 pub use terminal::Screen;
-pub use text::Lines;
+pub use text::{Lines, SeparatedLines, StreamLines};
 
 use bytes::Bytes;
 
@@ -32,11 +34,24 @@ pub enum Encoding {
     Pickle,
     /// A table for people.
     Screen,
+    /// The lines that statsite feeds a command.
+    Stream,
+    /// The records that statsite feeds a command, with the names of series.
+    Binary,
+    /// The same with all that comes before the names.
+    PrefixedBinary,
 }
 
 impl Encoding {
     /// All formats.
-    pub const ALL: [Encoding; 3] = [Encoding::Text, Encoding::Pickle, Encoding::Screen];
+    pub const ALL: [Encoding; 6] = [
+        Encoding::Text,
+        Encoding::Pickle,
+        Encoding::Screen,
+        Encoding::Stream,
+        Encoding::Binary,
+        Encoding::PrefixedBinary,
+    ];
 }
 
 /// Formatted points.

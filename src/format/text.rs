@@ -1,5 +1,5 @@
-//! Graphite's text protocol: `path value timestamp` and a line feed. Hot path: a line allocates
-//! nothing.
+//! Lines of path, value and timestamp: Graphite's text protocol, with spaces between them, and what
+//! statsite feeds a command, with `|`. Hot path: a line allocates nothing.
 
 use bytes::BytesMut;
 
@@ -8,9 +8,15 @@ use super::number::{VALUE_BYTES_MAX, put_digits, put_value};
 use super::{CHUNK_BYTES, Formatted};
 use crate::naming::{Point, Points};
 
-/// Writes points as lines.
+/// Graphite's text protocol: `path value timestamp`.
+pub type Lines = SeparatedLines<b' '>;
+
+/// What statsite feeds a command: `path|value|timestamp`.
+pub type StreamLines = SeparatedLines<b'|'>;
+
+/// Writes points as lines, with a separator between path, value and timestamp.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub struct SeparatedLines<const SEPARATOR: u8> {
     /// Lines up to `open_bytes`, and room for more.
     open: BytesMut,
     open_bytes: usize,
@@ -18,21 +24,21 @@ pub struct Lines {
     done: Formatted,
     buffers: Buffers,
     /// The end of the last line, which is that of most lines of a flush.
-    ending: Ending,
+    ending: Ending<SEPARATOR>,
 }
 
-/// A time stamp as text, with the space before and the line feed behind it.
+/// A time stamp as text, with the separator before and the line feed behind it.
 #[derive(Debug, Default)]
-struct Ending {
+struct Ending<const SEPARATOR: u8> {
     time_unix_s: u64,
     text: [u8; ENDING_BYTES_MAX],
     length: usize,
 }
 
-/// Space, twenty digits and line feed, and room for what [`put_digits`] may write beyond its end.
+/// A separator, twenty digits and a line feed, and room for what [`put_digits`] may write beyond its end.
 const ENDING_BYTES_MAX: usize = 32;
 
-impl Ending {
+impl<const SEPARATOR: u8> Ending<SEPARATOR> {
     #[inline]
     fn of(&mut self, time_unix_s: u64) -> &[u8] {
         if self.length == 0 || self.time_unix_s != time_unix_s {
@@ -44,14 +50,14 @@ impl Ending {
     #[cold]
     fn renew(&mut self, time_unix_s: u64) {
         self.time_unix_s = time_unix_s;
-        self.text[0] = b' ';
+        self.text[0] = SEPARATOR;
         let end = 1 + put_digits(time_unix_s, &mut self.text[1..]);
         self.text[end] = b'\n';
         self.length = end + 1;
     }
 }
 
-impl Lines {
+impl<const SEPARATOR: u8> SeparatedLines<SEPARATOR> {
     /// What was written since the last call.
     pub fn take(&mut self) -> Formatted {
         self.close_chunk();
@@ -88,7 +94,7 @@ impl Lines {
     }
 }
 
-impl Points for Lines {
+impl<const SEPARATOR: u8> Points for SeparatedLines<SEPARATOR> {
     #[inline]
     fn point(&mut self, point: &Point<'_>) {
         let path = [
@@ -107,7 +113,7 @@ impl Points for Lines {
         for part in path {
             end = put(part, room, end);
         }
-        room[end] = b' ';
+        room[end] = SEPARATOR;
         end += 1;
         end += put_value(point.value, &mut room[end..]);
         end = put(self.ending.of(point.time_unix_s), room, end);
@@ -187,6 +193,21 @@ mod tests {
              stats.a.b;c=d 0.5 18446744073709551615\n"
         );
         assert_eq!(lines.take().points, 0);
+    }
+
+    #[test]
+    fn a_command_reads_paths_values_and_times_with_bars_between_them() {
+        let mut lines = StreamLines::default();
+        lines.point(&point(b"a", 1_700_000_000));
+        lines.point(&Point {
+            value: Value::Fixed(2.0),
+            ..point(b"b", 5)
+        });
+        let text = lines.take().chunks.concat();
+        assert_eq!(
+            text,
+            b"stats.a.b;c=d|0.5|1700000000\nstats.b.b;c=d|2.000000|5\n"
+        );
     }
 
     #[test]

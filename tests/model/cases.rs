@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::compare::{Expected, differences};
-use crate::model::{Idle, Naming, Output, Pipeline, Settings};
+use crate::model::{Extended, Histogram, Idle, Kind, Naming, Output, Pipeline, Settings};
 
 /// The end of a case's first interval, if it is a full one of 10 s; any number would do.
 const START_UNIX_S: u64 = 1_700_000_000;
@@ -93,7 +93,9 @@ pub fn read(file: &str, text: &str, cases: &mut Vec<Case>) {
             "<" => interval.expect(&[Naming::Etsy], rest, &place),
             "<l" => interval.expect(&[Naming::EtsyLegacy], rest, &place),
             "<g" => interval.expect(&[Naming::Gstatsd], rest, &place),
-            "<*" => interval.expect(&Naming::ALL, rest, &place),
+            "<s" => interval.expect(&[Naming::Statsite], rest, &place),
+            "<p" => interval.expect(&[Naming::PythonStatsite], rest, &place),
+            "<*" => interval.expect(&Naming::WITH_STATS, rest, &place),
             "count" => {
                 let words: Vec<&str> = rest.split(' ').collect();
                 for pair in words.chunks(2) {
@@ -185,10 +187,40 @@ impl Case {
                 "weighted_timers" => settings.weighted_timers = value == "true",
                 "prefix" => settings.prefix = value.into(),
                 "tags" => settings.tags = Some(value == "true"),
-                "idle" => settings.idle = idle(value, &self.place),
+                "idle" => {
+                    let idle = idle(value, &self.place);
+                    (settings.idle_counters, settings.idle_timers) = (idle, idle);
+                    settings.idle_sets = idle;
+                }
+                "idle_counters" => settings.idle_counters = idle(value, &self.place),
+                "idle_timers" => settings.idle_timers = idle(value, &self.place),
+                "idle_sets" => settings.idle_sets = idle(value, &self.place),
                 "idle_gauges" => settings.idle_gauges = idle(value, &self.place),
                 "max_set_values" => {
                     settings.set_values_max = number(value, &self.place) as usize;
+                }
+                "suffix" => settings.suffix = value.into(),
+                "counter_counts" => settings.counter_counts = value == "true",
+                "extended_counters" => {
+                    settings.extended_counters = match value {
+                        "sum" => Extended::Sum,
+                        "samples" => Extended::Samples,
+                        _ => panic!("{}: no extended counters {value:?}", self.place),
+                    }
+                }
+                "timer_statistics" => {
+                    settings.timer_statistics = value.split(' ').map(String::from).collect();
+                }
+                "histogram" => settings.histograms.push(histogram(value, &self.place)),
+                "counter_prefix" | "timer_prefix" | "gauge_prefix" | "set_prefix" | "kv_prefix" => {
+                    let kind = match option {
+                        "counter_prefix" => Kind::Counter,
+                        "timer_prefix" => Kind::Timer,
+                        "gauge_prefix" => Kind::Gauge,
+                        "set_prefix" => Kind::Set,
+                        _ => Kind::KeyValue,
+                    };
+                    settings.fronts.insert(kind, value.into());
                 }
                 _ => panic!("{}: no option {option:?}", self.place),
             }
@@ -216,6 +248,26 @@ impl Case {
             }
         }
         wrong
+    }
+}
+
+fn histogram(text: &str, place: &str) -> Histogram {
+    match text.split(':').collect::<Vec<_>>()[..] {
+        [prefix, min, max, width] => Histogram::Even {
+            prefix: prefix.into(),
+            min: number(min, place),
+            max: number(max, place),
+            width: number(width, place),
+        },
+        [text, edges] => Histogram::Edges {
+            text: text.into(),
+            edges: edges
+                .split(',')
+                .filter(|edge| !edge.is_empty())
+                .map(|edge| number(edge, place))
+                .collect(),
+        },
+        _ => panic!("{place}: {text:?} is no histogram"),
     }
 }
 

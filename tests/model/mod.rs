@@ -29,10 +29,21 @@ pub enum Naming {
     Etsy,
     EtsyLegacy,
     Gstatsd,
+    Statsite,
+    PythonStatsite,
 }
 
 impl Naming {
-    pub const ALL: [Naming; 3] = [Naming::Etsy, Naming::EtsyLegacy, Naming::Gstatsd];
+    pub const ALL: [Naming; 5] = [
+        Naming::Etsy,
+        Naming::EtsyLegacy,
+        Naming::Gstatsd,
+        Naming::Statsite,
+        Naming::PythonStatsite,
+    ];
+
+    /// Those whose paths begin with `stats`, of which many are the same.
+    pub const WITH_STATS: [Naming; 3] = [Naming::Etsy, Naming::EtsyLegacy, Naming::Gstatsd];
 
     /// The name as an option spells it.
     pub fn name(self) -> &'static str {
@@ -40,6 +51,8 @@ impl Naming {
             Naming::Etsy => "etsy",
             Naming::EtsyLegacy => "etsy-legacy",
             Naming::Gstatsd => "gstatsd",
+            Naming::Statsite => "statsite",
+            Naming::PythonStatsite => "python-statsite",
         }
     }
 
@@ -47,8 +60,13 @@ impl Naming {
     fn remembers(self) -> bool {
         match self {
             Naming::Etsy | Naming::EtsyLegacy => true,
-            Naming::Gstatsd => false,
+            Naming::Gstatsd | Naming::Statsite | Naming::PythonStatsite => false,
         }
+    }
+
+    /// Whether a signed number moves a gauge.
+    fn moves_gauges(self) -> bool {
+        self != Naming::Gstatsd
     }
 }
 
@@ -63,6 +81,57 @@ pub enum Idle {
     Silent,
 }
 
+/// Whether statsite says one thing of a counter or two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    None,
+    Sum,
+    Samples,
+}
+
+impl Extended {
+    /// The word of the option.
+    pub fn name(self) -> &'static str {
+        match self {
+            Extended::None => "none",
+            Extended::Sum => "sum",
+            Extended::Samples => "samples",
+        }
+    }
+}
+
+/// The bins of some timers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Histogram {
+    /// statsite's: for names that begin so.
+    Even {
+        prefix: String,
+        min: f64,
+        max: f64,
+        width: f64,
+    },
+    /// etsy's: for names that contain a text. The edges ascend, the last one may be infinite.
+    Edges { text: String, edges: Vec<f64> },
+}
+
+impl Histogram {
+    /// As the option spells it.
+    pub fn name(&self) -> String {
+        match self {
+            Histogram::Even {
+                prefix,
+                min,
+                max,
+                width,
+            } => format!("{prefix}:{min}:{max}:{width}"),
+            Histogram::Edges { text, edges } => {
+                let edges: Vec<String> = edges.iter().map(|edge| edge.to_string()).collect();
+                format!("{text}:{}", edges.join(","))
+            }
+        }
+    }
+}
+
 /// What a pipeline is told at its start.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -75,8 +144,19 @@ pub struct Settings {
     pub prefix: String,
     /// `None` leaves it to the naming.
     pub tags: Option<bool>,
-    pub idle: Idle,
+    pub idle_counters: Idle,
+    pub idle_timers: Idle,
+    pub idle_sets: Idle,
     pub idle_gauges: Idle,
+    /// What stands before the names of a type in place of what the naming has there.
+    pub fronts: BTreeMap<Kind, String>,
+    /// Empty for none.
+    pub suffix: String,
+    pub counter_counts: bool,
+    pub extended_counters: Extended,
+    /// All where it is empty.
+    pub timer_statistics: Vec<String>,
+    pub histograms: Vec<Histogram>,
     /// Values that a set keeps before it estimates; the model never estimates.
     pub set_values_max: usize,
 }
@@ -87,12 +167,25 @@ impl Settings {
         Settings {
             naming,
             flush_s: 10.0,
-            percent: vec![90.0],
+            percent: match naming {
+                Naming::Statsite => vec![50.0, 95.0, 99.0],
+                Naming::Etsy | Naming::EtsyLegacy | Naming::Gstatsd | Naming::PythonStatsite => {
+                    vec![90.0]
+                }
+            },
             weighted_timers: false,
             prefix: String::new(),
             tags: None,
-            idle: Idle::After { silent_s: 300.0 },
+            idle_counters: Idle::After { silent_s: 300.0 },
+            idle_timers: Idle::After { silent_s: 300.0 },
+            idle_sets: Idle::After { silent_s: 300.0 },
             idle_gauges: Idle::Never,
+            fronts: BTreeMap::new(),
+            suffix: String::new(),
+            counter_counts: true,
+            extended_counters: Extended::None,
+            timer_statistics: Vec::new(),
+            histograms: Vec::new(),
             set_values_max: 4096,
         }
     }
@@ -100,7 +193,7 @@ impl Settings {
     fn keeps_tags(&self) -> bool {
         self.tags.unwrap_or(match self.naming {
             Naming::Etsy | Naming::EtsyLegacy => true,
-            Naming::Gstatsd => false,
+            Naming::Gstatsd | Naming::Statsite | Naming::PythonStatsite => false,
         })
     }
 }

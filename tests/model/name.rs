@@ -38,7 +38,16 @@ fn make_safe(naming: Naming, spelling: &[u8]) -> String {
     for &byte in spelling {
         let letter = char::from(byte);
         match naming {
-            Naming::Etsy | Naming::EtsyLegacy => {
+            Naming::Statsite => {
+                if is_space(byte) {
+                    if !after_space {
+                        safe.push('_');
+                    }
+                } else if letter.is_ascii_graphic() && letter != '|' {
+                    safe.push(letter);
+                }
+            }
+            Naming::Etsy | Naming::EtsyLegacy | Naming::PythonStatsite => {
                 if is_space(byte) {
                     if !after_space {
                         safe.push('_');

@@ -139,6 +139,55 @@ impl Timer {
         (squares / all.count).sqrt()
     }
 
+    /// The standard deviation of a sample of everything; none for less than two.
+    pub fn sample_std(&self) -> f64 {
+        let count = self.all().count;
+        if count <= 1.0 {
+            return 0.0;
+        }
+        (self.std().powi(2) * count / (count - 1.0)).sqrt()
+    }
+
+    /// How much lies below a number.
+    pub fn below(&self, number: f64) -> f64 {
+        let mut count = 0.0;
+        for (entry, share) in self.entries.iter().zip(&self.shares) {
+            if entry.value < number {
+                count += share * self.scale;
+            }
+        }
+        count
+    }
+
+    /// Sum, mean and sample deviation of `num` values behind the lowest `skip` ones.
+    pub fn middle(&self, skip: usize, num: usize) -> (f64, f64, f64) {
+        let mut inside = Vec::new();
+        let mut reached = 0.0;
+        for (entry, share) in self.entries.iter().zip(&self.shares) {
+            let from = f64::max(reached, skip as f64);
+            reached += share;
+            let to = f64::min(reached, (skip + num) as f64);
+            // What rounding has left over at an end is nothing.
+            if to - from > self.slack() {
+                inside.push((entry.value, to - from));
+            }
+        }
+        if inside.is_empty() {
+            return (0.0, 0.0, 0.0);
+        }
+        let sum: f64 = inside.iter().map(|(value, part)| value * part).sum();
+        let mean = sum / num as f64;
+        let squares = inside.iter().map(|(v, part)| part * (v - mean).powi(2));
+        let squares: f64 = squares.sum::<f64>() * self.scale;
+        let count = num as f64 * self.scale;
+        let deviation = if count > 1.0 {
+            (squares / (count - 1.0)).sqrt()
+        } else {
+            0.0
+        };
+        (sum * self.scale, mean, deviation)
+    }
+
     /// The value in the middle, or the mean of the two in the middle.
     pub fn median(&self) -> f64 {
         let n = self.n();

@@ -10,7 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::model::{Idle, Naming, Settings};
+use crate::model::{Extended, Histogram, Idle, Naming, Settings};
 
 /// Sockets that traffic comes from.
 const SOURCE_COUNT: usize = 6;
@@ -201,17 +201,49 @@ fn settings() -> impl Strategy<Value = Settings> {
             |(naming, percent, weighted_timers, prefix, tags, idle, idle_gauges)| Settings {
                 percent: match naming {
                     Naming::Etsy | Naming::EtsyLegacy => percent,
-                    // It has no percentiles from above.
-                    Naming::Gstatsd => percent.into_iter().map(f64::abs).collect(),
+                    // They have no percentiles from above.
+                    Naming::Gstatsd | Naming::Statsite | Naming::PythonStatsite => {
+                        percent.into_iter().map(f64::abs).collect()
+                    }
                 },
                 weighted_timers,
                 prefix: prefix.into(),
                 tags,
-                idle,
+                idle_counters: idle,
+                idle_timers: idle_gauges,
+                idle_sets: idle,
                 idle_gauges,
+                extended_counters: match weighted_timers {
+                    true => Extended::Samples,
+                    false => Extended::None,
+                },
+                histograms: histograms(naming),
                 ..Settings::new(naming)
             },
         )
+}
+
+/// Bins for some of the names of good lines, as the naming knows them.
+fn histograms(naming: Naming) -> Vec<Histogram> {
+    let even = |prefix: &str, width| Histogram::Even {
+        prefix: prefix.into(),
+        min: -10.0,
+        max: 90.5,
+        width,
+    };
+    let edges = |text: &str, edges: &[f64]| Histogram::Edges {
+        text: text.into(),
+        edges: edges.into(),
+    };
+    match naming {
+        Naming::Etsy | Naming::EtsyLegacy => vec![
+            edges("b", &[]),
+            edges("x=1", &[0.0]),
+            edges("a", &[-1.5, 8.0, 50.0, f64::INFINITY]),
+        ],
+        Naming::Statsite => vec![even("a", 25.0), even("a_", 33.5), even("b.c", 12.5)],
+        Naming::Gstatsd | Naming::PythonStatsite => Vec::new(),
+    }
 }
 
 /// A line without a mistake, chained, packed, sampled and tagged.

@@ -35,7 +35,10 @@ fn read(vector: &Value) -> Vector {
         let lines = lines.unwrap_or_else(|| panic!("{id} has no lines for {naming:?}"));
         let lines = lines.iter().map(|line| {
             let line = line.as_str().expect("a line is text");
-            Expected::read(line, id)
+            match naming {
+                Naming::Statsite => Expected::read(&with_decimals(line), id),
+                _ => Expected::read(line, id),
+            }
         });
         (naming, lines.collect())
     });
@@ -45,6 +48,17 @@ fn read(vector: &Value) -> Vector {
         datagrams: datagrams.map(latin1).collect(),
         expected: expected.into(),
     }
+}
+
+/// A line of statsite, `path|value|time`, as a range: its values have six decimals.
+fn with_decimals(line: &str) -> String {
+    let words: Vec<&str> = line.split('|').collect();
+    let [path, value, time] = words[..] else {
+        panic!("{line:?} is not three words");
+    };
+    let value: f64 = value.parse().expect("a value is a number");
+    let (low, high) = (value - 5.001e-7, value + 5.001e-7);
+    format!("{path} {low}..{high} {time}")
 }
 
 /// The bytes of a text that has one letter per byte.

@@ -21,7 +21,9 @@ const SET_STANDARD_ERROR: f64 = 0.01625;
 fn settings(naming: Naming) -> Settings {
     Settings {
         percent: vec![90.0, 50.0],
-        idle: Idle::Silent,
+        idle_counters: Idle::Silent,
+        idle_timers: Idle::Silent,
+        idle_sets: Idle::Silent,
         ..Settings::new(naming)
     }
 }
@@ -187,7 +189,10 @@ fn allowed_error(naming: Naming, exact: &Point) -> f64 {
         "upper_" | "lower_" | "mean_" | "sum_" | "median" => RELATIVE_ERROR * value,
         "mean" if naming == Naming::Gstatsd => RELATIVE_ERROR * value,
         "sum_squares_" => RELATIVE_ERROR * (2.0 + RELATIVE_ERROR) * value,
-        "std" => 125_000.0 * 1e-6,
+        "p" => RELATIVE_ERROR * value,
+        "std" | "stdev" => 1.5 * 125_000.0 * 1e-6,
+        // Of a window, each of whose values may be off.
+        "stdev_" => 1.5 * RELATIVE_ERROR * 125_000.0,
         _ => 0.0,
     }
 }

@@ -12,15 +12,17 @@ pub mod read;
 
 use std::time::{Duration, Instant};
 
-use ringstat::format::{Encoding, Formatted, Lines, Pickles};
+use ringstat::format::{Encoding, Formatted, Lines, Pickles, StreamLines};
 use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Interval, Limits, Refusal, SetHash};
-use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point as NamedPoint, Points};
+use ringstat::naming::{
+    Dialect, FlushTime, Heads, Naming, NamingSettings, Point as NamedPoint, Points,
+};
 use ringstat::shard::{Shard, ShardCounts, ShardSettings};
 use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
 
-use crate::model::{self, Counts, Output, Pipeline, Settings};
-use read::{lines, pickles};
+use crate::model::{self, Counts, Kind, Output, Pipeline, Settings};
+use read::{lines, pickles, stream_lines};
 
 /// Shards and a merger behind them.
 pub struct Shards {
@@ -46,6 +48,7 @@ struct Out {
 enum Format {
     Text(Lines),
     Pickle(Pickles),
+    Stream(StreamLines),
 }
 
 impl Shards {
@@ -82,21 +85,20 @@ impl Shards {
         let idle_rules = dialect.idle_rules(
             Duration::from_secs_f64(settings.flush_s),
             IdleTimes {
-                counters: idle(settings.idle),
-                timers: idle(settings.idle),
-                sets: idle(settings.idle),
+                counters: idle(settings.idle_counters),
+                timers: idle(settings.idle_timers),
+                sets: idle(settings.idle_sets),
                 gauges: idle(settings.idle_gauges),
             },
         );
-        let naming = Naming::new(&NamingSettings {
-            percents: settings.percent.clone(),
-            prefix: settings.prefix.clone(),
-            ..NamingSettings::new(dialect)
-        });
+        let naming = Naming::new(&naming_settings(dialect, settings));
         let format = match encoding {
             Encoding::Text => Format::Text(Lines::default()),
             Encoding::Pickle => Format::Pickle(Pickles::default()),
-            Encoding::Screen => panic!("what people read is not read back"),
+            Encoding::Stream => Format::Stream(StreamLines::default()),
+            Encoding::Screen | Encoding::Binary | Encoding::PrefixedBinary => {
+                panic!("only what names each point is read back")
+            }
         };
         Shards {
             shards: shards.collect(),
@@ -188,6 +190,7 @@ impl Points for Out {
         match &mut self.format {
             Format::Text(lines) => lines.point(point),
             Format::Pickle(pickles) => pickles.point(point),
+            Format::Stream(lines) => lines.point(point),
         }
     }
 }
@@ -198,6 +201,11 @@ impl Out {
             Format::Text(open) => {
                 let formatted = open.take();
                 let points = lines(&bytes(&formatted));
+                (formatted, points)
+            }
+            Format::Stream(open) => {
+                let formatted = open.take();
+                let points = stream_lines(&bytes(&formatted));
                 (formatted, points)
             }
             Format::Pickle(open) => {
@@ -213,6 +221,31 @@ impl Out {
 
 fn bytes(formatted: &Formatted) -> Vec<u8> {
     formatted.chunks.concat()
+}
+
+fn naming_settings(dialect: Dialect, settings: &Settings) -> NamingSettings {
+    let front = |kind| settings.fronts.get(&kind).cloned();
+    let extended = settings.extended_counters.name();
+    let histograms = settings.histograms.iter().map(model::Histogram::name);
+    NamingSettings {
+        dialect,
+        percents: settings.percent.clone(),
+        prefix: settings.prefix.clone(),
+        heads: Heads {
+            counter: front(Kind::Counter),
+            timer: front(Kind::Timer),
+            gauge: front(Kind::Gauge),
+            set: front(Kind::Set),
+            key_value: front(Kind::KeyValue),
+        },
+        suffix: settings.suffix.clone(),
+        counter_counts: settings.counter_counts,
+        extended_counters: extended.parse().expect("a word of the option"),
+        timer_statistics: settings.timer_statistics.clone(),
+        histograms: histograms
+            .map(|text| text.parse().expect("a histogram"))
+            .collect(),
+    }
 }
 
 fn idle(idle: model::Idle) -> Idle {

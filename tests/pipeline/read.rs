@@ -12,6 +12,13 @@ pub fn lines(bytes: &[u8]) -> Vec<Point> {
     text.lines().map(line).collect()
 }
 
+/// Reads lines of `path|value|stamp`; panics at anything else.
+pub fn stream_lines(bytes: &[u8]) -> Vec<Point> {
+    let text = std::str::from_utf8(bytes).expect("output is ASCII");
+    assert!(!text.contains(' '), "a space");
+    lines(text.replace('|', " ").as_bytes())
+}
+
 /// Reads one line without its line feed.
 pub fn line(line: &str) -> Point {
     let words: Vec<&str> = line.split(' ').collect();
