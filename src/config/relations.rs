@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Config;
 use super::defaults::DEFAULT_OWN_NAMESPACE;
 use super::values::{Size, Time};
-use crate::naming::{Dialect, ExtendedCounters, STATSITE_STATISTICS};
+use crate::naming::{Dialect, ExtendedCounters, NO_STATISTICS, STATSITE_STATISTICS};
 use crate::sink::SinkAddress;
 use crate::sink::address::SinkKind;
 use crate::snapshot::Idle;
@@ -259,14 +259,19 @@ fn check_timers(config: &Config) -> Result<(), String> {
     let unknown = match naming {
         // etsy's words hold what a percentile is called by.
         Dialect::Etsy | Dialect::EtsyLegacy => return Ok(()),
-        Dialect::Statsite => statistics.find(|name| !STATSITE_STATISTICS.contains(&name.as_str())),
+        Dialect::Statsite => statistics.find(|name| {
+            !STATSITE_STATISTICS.contains(&name.as_str())
+                && (name.as_str() != NO_STATISTICS || config.timer_statistics.len() > 1)
+        }),
         Dialect::Gstatsd | Dialect::PythonStatsite => statistics.next(),
     };
     match (unknown, naming) {
         (None, _) => Ok(()),
         (Some(name), Dialect::Statsite) => Err(format!(
-            "timer_statistics = {name} does not go with naming = {naming}, which has {}",
-            STATSITE_STATISTICS.join(", ")
+            "timer_statistics = {name} does not go with naming = {naming}, which has {}, or {} \
+             alone",
+            STATSITE_STATISTICS.join(", "),
+            NO_STATISTICS
         )),
         (Some(name), _) => Err(format!(
             "timer_statistics = {name} does not go with naming = {naming}, which always sends all"

@@ -278,7 +278,8 @@ pub struct Settings {
     /// Statistic of timers to send; repeatable [default: all of them]
     ///
     /// In the words of the naming: count, mean, upper and so on. With naming etsy upper_percent
-    /// stands for upper_90 and the like; with naming statsite percentiles are sent in any case.
+    /// stands for upper_90 and the like; with naming statsite percentiles are sent in any case, and
+    /// none alone leaves it at them.
     #[arg(long, value_name = "NAME", help_heading = AGGREGATION, action = Append)]
     #[arg(value_parser = text::parse::<StatisticName>)]
     #[serde(with = "text::many")]

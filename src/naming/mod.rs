@@ -18,7 +18,7 @@ pub use dialect::Dialect;
 pub use histogram::{BIN_COUNT_MAX, EvenBins, Histogram};
 pub use point::{Point, Points, Statistic, Value};
 pub use settings::{ExtendedCounters, Heads, NamingSettings};
-pub use statsite::{STATSITE_STATISTICS, statsite_statistic};
+pub use statsite::{NO_STATISTICS, STATSITE_STATISTICS, statsite_statistic};
 
 use crate::metric::MetricType;
 use crate::snapshot::{SeriesName, Summary};

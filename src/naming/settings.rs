@@ -26,8 +26,8 @@ pub struct NamingSettings {
     /// Whether counters are sent as a count and a rate. Only statsite asks.
     pub extended_counters: ExtendedCounters,
     /// The statistics of timers that are sent, in the words of the dialect: etsy's, of which
-    /// `upper_percent` stands for `upper_90` and the like, or statsite's. Empty: all. The other
-    /// dialects always send all.
+    /// `upper_percent` stands for `upper_90` and the like, or statsite's. Empty: all;
+    /// [`super::NO_STATISTICS`] alone: none. The other dialects always send all.
     pub timer_statistics: Vec<String>,
     /// The bins of timers: etsy's first one that fits, statsite's with the longest prefix. The
     /// other dialects have none.

@@ -31,7 +31,7 @@ struct Quantile {
     statistic: Statistic,
 }
 
-/// The statistics that are sent. Quantiles always are.
+/// The statistics that are sent. Quantiles always are; a word that is no statistic adds none.
 #[derive(Clone, Copy, Debug)]
 struct Included {
     sum: bool,
@@ -60,6 +60,9 @@ pub const STATSITE_STATISTICS: [&str; 10] = [
     "median",
     "sample_rate",
 ];
+
+/// The word for none of them, in place of a list.
+pub const NO_STATISTICS: &str = "none";
 
 /// A shorter word ends statsite's list.
 const WORD_BYTES_MIN: usize = 3;

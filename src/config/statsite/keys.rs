@@ -12,7 +12,7 @@ use crate::config::values::{
     TimerError,
 };
 use crate::naming::{
-    Dialect, ExtendedCounters, Histogram, STATSITE_STATISTICS, statsite_statistic,
+    Dialect, ExtendedCounters, Histogram, NO_STATISTICS, STATSITE_STATISTICS, statsite_statistic,
 };
 use crate::sink::SinkAddress;
 use crate::transport::BindAddress;
@@ -143,7 +143,9 @@ impl Keys {
                     .to_owned(),
             );
         }
-        let extended_counters = match (self.extended_counters, self.legacy_extended_counters) {
+        // The binary stream always has a count and a rate of a counter, and all of a timer.
+        let extended_counters = self.extended_counters || self.binary_stream;
+        let extended_counters = match (extended_counters, self.legacy_extended_counters) {
             (false, _) => ExtendedCounters::None,
             (true, true) => ExtendedCounters::Samples,
             (true, false) => ExtendedCounters::Sum,
@@ -162,7 +164,7 @@ impl Keys {
             kv_prefix: self.type_prefix(&self.kv_prefix, "kv."),
             extended_counters: Some(extended_counters),
             percent: self.quantiles.map(|quantiles| vec![quantiles]),
-            timer_statistics: self.timers_include.filter(|words| !words.is_empty()),
+            timer_statistics: self.timers_include.filter(|_| !self.binary_stream),
             histogram: Some(self.histograms).filter(|histograms| !histograms.is_empty()),
             own_prefix: Some(Prefix::default()),
             input_counter: self.input_counter,
@@ -324,7 +326,7 @@ fn path_text(entry: &Entry) -> Result<String, Fault> {
 }
 
 /// The words, each at its full length. As in statsite a word that it does not know says nothing, and
-/// one of less than three letters ends the list.
+/// one of less than three letters ends the list; a list that says nothing leaves quantiles and bins.
 fn timer_statistics(entry: &Entry, warnings: &mut Vec<Fault>) -> Vec<StatisticName> {
     let mut statistics = Vec::new();
     for word in entry
@@ -346,7 +348,9 @@ fn timer_statistics(entry: &Entry, warnings: &mut Vec<Fault>) -> Vec<StatisticNa
         }
     }
     if statistics.is_empty() {
-        warnings.push(wrong(entry, "it names no statistic; all are sent"));
+        let reason = "it names no statistic; of timers only quantiles and bins are sent";
+        warnings.push(wrong(entry, reason));
+        statistics.push(StatisticName(NO_STATISTICS.to_owned()));
     }
     statistics
 }

@@ -60,7 +60,7 @@ aligned_flush = true
 input_counter = inputs
 daemonize = 1
 pid_file = /run/statsite.pid
-binary_stream = 1
+binary_stream = 0
 prefix_binary_stream = 1
 global_prefix = web.
 kv_prefix = k.
@@ -71,7 +71,7 @@ sets_prefix = s.
 extended_counters = yes
 legacy_extended_counters = no
 timers_include = COUNT,med, sum_sq
-quantiles = 0.5, 0.55,0.999
+quantiles = 0.5, 0.29,0.55,0.999
 
 [histogram_api]
 prefix = api.
@@ -86,7 +86,7 @@ width = 100
 ";
     let expected = r#"bind = ["udp://127.0.0.1:8127", "tcp://127.0.0.1:8126", "stdin:"]
 receive_buffer = "1MiB"
-sink = ["command+binary+prefix:python sinks/graphite.py localhost 2003 stats."]
+sink = ["command:python sinks/graphite.py localhost 2003 stats."]
 flush = "30s"
 align = true
 naming = "statsite"
@@ -96,7 +96,7 @@ gauge_prefix = "web.g."
 set_prefix = "web.s."
 kv_prefix = "web.k."
 extended_counters = "sum"
-percent = [50.0, 55.0, 99.9]
+percent = [50.0, 29.0, 55.0, 99.9]
 timer_statistics = ["count", "median", "sum_sq"]
 histogram = ["api.:-1.5:20:0.5", ":0:1000:100"]
 own_prefix = ""
@@ -131,6 +131,18 @@ fn each_key_means_what_it_means_there() {
         ),
         ("PORT: 7", "bind = [\"udp://:8125\", \"tcp://:7\"]"),
         ("binary_stream = true", "sink = [\"command+binary:cat\"]"),
+        (
+            "binary_stream = 1\nprefix_binary_stream = 1",
+            "sink = [\"command+binary+prefix:cat\"]",
+        ),
+        (
+            "binary_stream = 1\nextended_counters = 0",
+            "extended_counters = \"samples\"",
+        ),
+        (
+            "binary_stream = 1\nlegacy_extended_counters = 0",
+            "extended_counters = \"sum\"",
+        ),
         ("prefix_binary_stream = true", "sink = [\"command:cat\"]"),
         (
             "stream_cmd = a 'b' | c > d;e",
@@ -154,8 +166,23 @@ fn each_key_means_what_it_means_there() {
         assert!(toml.lines().any(|read| read == line), "{entry}: {toml}");
         assert!(warnings.is_empty(), "{entry}: {warnings:?}");
     }
-    let (toml, _) = read_text("[statsite]\npid_file = a").unwrap();
-    assert!(!toml.contains("pid_file"), "{toml}");
+    for (text, unused) in [
+        ("pid_file = a", "pid_file"),
+        (
+            "timers_include = sum\nbinary_stream = 1",
+            "timer_statistics",
+        ),
+    ] {
+        let (toml, _) = read_text(&format!("[statsite]\n{text}\n")).expect(text);
+        assert!(!toml.contains(unused), "{toml}");
+    }
+    for none in ["", "up", "highest"] {
+        let (toml, _) = read_text(&format!("[statsite]\ntimers_include = {none}\n")).expect(none);
+        assert!(
+            toml.contains("timer_statistics = [\"none\"]"),
+            "{none}: {toml}"
+        );
+    }
 }
 
 #[test]
@@ -220,6 +247,8 @@ fn what_is_wrong_is_refused_with_its_line() {
             "set_eps: 0.4 is not between 0.0021 and 0.3676",
         ),
         ("stream_cmd =", "stream_cmd: "),
+        ("stream_cmd = \u{a0}", "stream_cmd: "),
+        ("stream_cmd = \0b", "stream_cmd: "),
         ("input_counter =", "input_counter: a counter needs a name"),
         (
             "input_counter = a b",
@@ -314,7 +343,7 @@ fn what_is_not_taken_as_it_stands_is_warned_of() {
         ),
         (
             "[statsite]\ntimers_include =",
-            "2: timers_include: it names no statistic; all are sent",
+            "2: timers_include: it names no statistic; of timers only quantiles and bins are sent",
         ),
         (
             "[histogram]\nprefix=\nmin=0\nmax=1\nwidth=1\nstep=1",

@@ -312,7 +312,12 @@ fn settings_that_do_not_go_together_are_refused() {
     refused(
         "naming = 'statsite'\ntimer_statistics = ['sum', 'upper_percent']",
         "timer_statistics = upper_percent does not go with naming = statsite, which has count, \
-         mean, stdev, sum, sum_sq, lower, upper, rate, median, sample_rate",
+         mean, stdev, sum, sum_sq, lower, upper, rate, median, sample_rate, or none alone",
+    );
+    refused(
+        "naming = 'statsite'\ntimer_statistics = ['sum', 'none']",
+        "timer_statistics = none does not go with naming = statsite, which has count, mean, stdev, \
+         sum, sum_sq, lower, upper, rate, median, sample_rate, or none alone",
     );
     refused(
         "naming = 'gstatsd'\ntimer_statistics = 'mean'",
