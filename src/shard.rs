@@ -67,6 +67,22 @@ impl ShardCounts {
         self.samples += other.samples;
         self.refusals.merge(&other.refusals);
     }
+
+    /// Samples received, whether they were taken or not: statsite counts what has a name, a value
+    /// and a type before it reads the value (`emit_stat` in its src/conn_handler.c).
+    pub fn inputs(&self) -> u64 {
+        let refused = [
+            Refusal::NameTooLong,
+            Refusal::SegmentTooLong,
+            Refusal::BadValue,
+            Refusal::BadRate,
+            Refusal::SeriesLimit,
+            Refusal::ValueLimit,
+        ];
+        let refused = refused.into_iter().map(|reason| self.refusals.of(reason));
+        // Each link without a value is refused as a bad one.
+        self.samples + refused.sum::<u64>() - self.lines.valueless
+    }
 }
 
 /// A line that was refused, cut to a length that a log can bear.

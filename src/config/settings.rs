@@ -383,7 +383,8 @@ pub struct Settings {
 
     /// Count all samples received in a counter of this name [default: none]
     ///
-    /// It is sent like a client's counter, with every flush.
+    /// It is sent like a client's counter; a sample counts even if its value cannot be read. It is 0
+    /// if nothing came, where the naming reports silent counters.
     #[arg(long, value_name = "NAME", help_heading = AGGREGATION)]
     #[arg(value_parser = text::parse::<PathText>)]
     #[serde(with = "text::one")]

@@ -23,6 +23,7 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
         input_rules: input_rules(config),
         limits: limits(config),
         weighted_timers: config.weighted_timers,
+        input_counter: config.input_counter.clone(),
         own: config.own_prefix.as_ref().map(|prefix| OwnLines {
             words: config.own_metrics,
             dialect: config.naming,

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::format::Encoding;
 use crate::kernel::Waker;
 use crate::metric::{InputRules, Limits, Refusal, Refusals};
-use crate::naming::{FlushTime, Naming};
+use crate::naming::{FlushTime, Inputs, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{Counters, SinkHandle};
-use crate::snapshot::{IdleRules, Merger, MergerSettings};
+use crate::snapshot::{Idle, IdleRules, Merger, MergerSettings};
 use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
 use collect::Collector;
@@ -63,6 +63,8 @@ pub struct FlusherSettings {
     pub limits: Limits,
     /// Whether timers are weighed.
     pub weighted_timers: bool,
+    /// The name of a counter of all samples received; None for none. Not empty.
+    pub input_counter: Option<String>,
     /// How own metrics are written; None for none.
     pub own: Option<OwnLines>,
     /// Where gauges' levels outlive a restart.
@@ -211,11 +213,23 @@ impl Flusher {
             length_s: due.length.as_secs_f64(),
             interval_s: self.settings.interval.as_secs_f64(),
         };
-        let (naming, outputs) = (&self.settings.naming, &mut self.outputs);
+        let (settings, outputs) = (&self.settings, &mut self.outputs);
+        let naming = &settings.naming;
+        let counter = settings.input_counter.as_deref();
+        let mut inputs = counter.map(|name| Inputs::new(name, counts.shards.inputs()));
         self.merger.summaries(|metric_type, name, summary| {
+            if let Some(inputs) = &mut inputs
+                && inputs.take(metric_type, name, &summary)
+            {
+                return;
+            }
             naming.points(metric_type, name, &summary, time, outputs);
         });
         counts.merger = self.merger.counts();
+        if let Some(inputs) = inputs {
+            let zero = settings.idle_rules.idle.counters != Idle::Quiet;
+            inputs.points(naming, zero, time, outputs);
+        }
         naming.closing_points(counts.merger.spoke, time, outputs);
         counts.points_not_finite = outputs.take_not_finite();
         counts.duration = began.elapsed();

@@ -29,6 +29,7 @@ fn settings() -> FlusherSettings {
         input_rules: Dialect::Etsy.input_rules(true, false),
         limits: Limits::default(),
         weighted_timers: false,
+        input_counter: None,
         own: None,
         state_file: None,
     }

@@ -9,6 +9,7 @@ mod dialect;
 mod etsy;
 mod gstatsd;
 mod histogram;
+mod inputs;
 mod point;
 mod python_statsite;
 mod settings;
@@ -16,6 +17,7 @@ mod statsite;
 
 pub use dialect::Dialect;
 pub use histogram::{BIN_COUNT_MAX, EvenBins, Histogram};
+pub use inputs::Inputs;
 pub use point::{Point, Points, Statistic, Value};
 pub use settings::{ExtendedCounters, Heads, NamingSettings};
 pub use statsite::{NO_STATISTICS, STATSITE_STATISTICS, statsite_statistic};

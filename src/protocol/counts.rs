@@ -10,6 +10,8 @@ pub struct LineCounts {
     pub chained: u64,
     /// Lines of a known kind that holds no samples: events and service checks.
     pub skipped: u64,
+    /// Links of a known type without a value, which are refused: nothing was measured.
+    pub valueless: u64,
 }
 
 impl LineCounts {
@@ -18,5 +20,6 @@ impl LineCounts {
         self.lines += other.lines;
         self.chained += other.chained;
         self.skipped += other.skipped;
+        self.valueless += other.valueless;
     }
 }

@@ -125,13 +125,15 @@ impl<'a> Link<'a> {
     ) -> Result<(), Refusal> {
         let (metric_type, fields) = self.parts?;
         let tags = fields.tags.unwrap_or_default();
+        if self.values.is_empty() {
+            counts.valueless += 1;
+            return Err(Refusal::BadValue);
+        }
         let mut packed: SmallVec<[Number; PACKED_INLINE]> = SmallVec::new();
         if metric_type != MetricType::Set {
             for value in self.values.split(|&byte| byte == b':') {
                 packed.push(parse_number(trim(value)).ok_or(Refusal::BadValue)?);
             }
-        } else if self.values.is_empty() {
-            return Err(Refusal::BadValue);
         }
         let rate = match (metric_type, fields.at) {
             (MetricType::KeyValue, _) | (_, None) => SampleRate::ALL,
@@ -328,6 +330,19 @@ mod tests {
     }
 
     #[test]
+    fn links_without_a_value_are_counted() {
+        let reasons = &[
+            "bad_value",
+            "bad_value",
+            "bad_value",
+            "bad_value",
+            "bad_type",
+        ];
+        let counts = check("a:|c\na:|s\na: |c\na:1:|ms\na:|x", reasons);
+        assert_eq!(counts.valueless, 2);
+    }
+
+    #[test]
     fn lines_and_links_balance_with_samples_and_refusals() {
         let datagram = "a:1:2|c:x|c:3|g\n_e{1,1}:a|b\n_sc|a|0\n\nb\nc:1|c\n";
         let counts = check(
@@ -341,6 +356,7 @@ mod tests {
             ],
         );
         assert_eq!((counts.lines, counts.chained, counts.skipped), (5, 3, 2));
+        assert_eq!(counts.valueless, 0);
         let (samples, refused) = (4, 2);
         assert_eq!(
             counts.lines + counts.chained,

@@ -200,6 +200,7 @@ impl Case {
                     settings.set_values_max = number(value, &self.place) as usize;
                 }
                 "suffix" => settings.suffix = value.into(),
+                "input_counter" => settings.input_counter = Some(value.into()),
                 "counter_counts" => settings.counter_counts = value == "true",
                 "extended_counters" => {
                     settings.extended_counters = match value {

@@ -29,6 +29,7 @@ pub fn read(frame: &[u8]) -> Line {
     let links = |name: &[u8], link| Line::Links {
         name: name.to_vec(),
         links: vec![link],
+        valueless: 0,
     };
     if length(frame).is_none() {
         return links(b"", Err("bad_frame"));

@@ -50,6 +50,8 @@ pub enum Line {
     Links {
         name: Vec<u8>,
         links: Vec<Result<Link, &'static str>>,
+        /// How many of them have nothing where the value stands.
+        valueless: usize,
     },
 }
 
@@ -108,16 +110,19 @@ pub fn read(entry: Entry<'_>) -> Line {
     let Some(colon) = line.iter().position(|&byte| byte == b':') else {
         return Line::NoValue;
     };
-    let mut links = Vec::new();
+    let (mut links, mut valueless) = (Vec::new(), 0);
     let mut rest = Some(&line[colon + 1..]);
     while let Some(text) = rest {
         let (parts, after) = cut_link(text);
-        links.push(judge(&parts));
+        let link = judge(&parts);
+        valueless += usize::from(parts[0].is_empty() && matches!(link, Err("bad_value")));
+        links.push(link);
         rest = after;
     }
     Line::Links {
         name: line[..colon].to_vec(),
         links,
+        valueless,
     }
 }
 

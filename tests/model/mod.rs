@@ -154,6 +154,8 @@ pub struct Settings {
     pub suffix: String,
     pub counter_counts: bool,
     pub extended_counters: Extended,
+    /// The name of a counter of all that has a name, a value and a type.
+    pub input_counter: Option<String>,
     /// All where it is empty.
     pub timer_statistics: Vec<String>,
     pub histograms: Vec<Histogram>,
@@ -184,6 +186,7 @@ impl Settings {
             suffix: String::new(),
             counter_counts: true,
             extended_counters: Extended::None,
+            input_counter: None,
             timer_statistics: Vec::new(),
             histograms: Vec::new(),
             set_values_max: 4096,
@@ -251,6 +254,10 @@ pub trait Pipeline {
     ) -> Output;
 }
 
+/// Refusals that the input counter has all the same: something was measured.
+const RECEIVED_ALL_THE_SAME: [&str; 4] =
+    ["bad_value", "bad_rate", "name_too_long", "segment_too_long"];
+
 /// The model itself.
 pub struct Model {
     settings: Settings,
@@ -297,7 +304,7 @@ impl Model {
         counts: &mut Counts,
     ) {
         counts.lines += 1;
-        let (name, links) = match line::read(line) {
+        let (name, links, valueless) = match line::read(line) {
             Line::Skipped => {
                 counts.skipped += 1;
                 return;
@@ -306,8 +313,13 @@ impl Model {
                 *counts.refused.entry("no_value".into()).or_default() += 1;
                 return;
             }
-            Line::Links { name, links } => (name, links),
+            Line::Links {
+                name,
+                links,
+                valueless,
+            } => (name, links, valueless),
         };
+        let mut inputs = 0;
         counts.chained += links.len() as u64 - 1;
         for link in links {
             let named = link.and_then(|link| {
@@ -316,8 +328,12 @@ impl Model {
                 Ok((series, link))
             });
             match named {
-                Err(reason) => *counts.refused.entry(reason.into()).or_default() += 1,
+                Err(reason) => {
+                    *counts.refused.entry(reason.into()).or_default() += 1;
+                    inputs += usize::from(RECEIVED_ALL_THE_SAME.contains(&reason));
+                }
                 Ok((series, link)) => {
+                    inputs += link.values.len();
                     counts.chained += link.values.len() as u64 - 1;
                     counts.samples += link.values.len() as u64;
                     let series = self.series.entry((link.kind, series)).or_default();
@@ -331,6 +347,22 @@ impl Model {
                         });
                     }
                 }
+            }
+        }
+        if let Some(counter) = &self.settings.input_counter {
+            for _ in valueless..inputs {
+                let one = line::Value {
+                    text: b"1".to_vec(),
+                    number: 1.0,
+                };
+                let series = (Kind::Counter, counter.clone());
+                self.series.entry(series).or_default().samples.push(Sample {
+                    shard,
+                    datagram,
+                    value: one,
+                    rate: 1.0,
+                    time_unix_s: None,
+                });
             }
         }
     }

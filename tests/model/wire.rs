@@ -10,7 +10,7 @@ const FRAMES_EACH: usize = 20;
 pub fn frames(datagram: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut frames = Vec::new();
     for entry in line::lines(datagram) {
-        let Line::Links { name, links } = line::read(entry) else {
+        let Line::Links { name, links, .. } = line::read(entry) else {
             continue;
         };
         for link in links.into_iter().flatten() {

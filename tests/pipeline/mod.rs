@@ -16,7 +16,7 @@ use ringstat::format::{Encoding, Formatted, Lines, Pickles, StreamLines};
 use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Interval, Limits, Refusal, SetHash};
 use ringstat::naming::{
-    Dialect, FlushTime, Heads, Naming, NamingSettings, Point as NamedPoint, Points,
+    Dialect, FlushTime, Heads, Inputs, Naming, NamingSettings, Point as NamedPoint, Points,
 };
 use ringstat::shard::{Shard, ShardCounts, ShardSettings};
 use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
@@ -33,6 +33,9 @@ pub struct Shards {
     naming: Naming,
     out: Out,
     interval_s: f64,
+    input_counter: Option<String>,
+    /// Whether silent counters are spoken of.
+    zero_counters: bool,
     /// Spellings that each shard remembered when it handed over.
     pub spellings: Vec<usize>,
     /// Series that the merger knows: those that came less those that went.
@@ -118,6 +121,8 @@ impl Shards {
                 not_finite: 0,
             },
             interval_s: settings.flush_s,
+            input_counter: settings.input_counter.clone(),
+            zero_counters: idle_rules.idle.counters != Idle::Quiet,
             spellings: Vec::new(),
             merged_series: 0,
         }
@@ -159,10 +164,20 @@ impl Pipeline for Shards {
             interval_s: self.interval_s,
         };
         let (naming, out) = (&self.naming, &mut self.out);
+        let counter = self.input_counter.as_deref();
+        let mut inputs = counter.map(|name| Inputs::new(name, counts.inputs()));
         self.merger.summaries(|metric_type, name, summary| {
+            if let Some(inputs) = &mut inputs
+                && inputs.take(metric_type, name, &summary)
+            {
+                return;
+            }
             naming.points(metric_type, name, &summary, time, out);
         });
         let merged = self.merger.counts();
+        if let Some(inputs) = inputs {
+            inputs.points(naming, self.zero_counters, time, out);
+        }
         naming.closing_points(merged.spoke, time, out);
         self.merged_series = self.merged_series + merged.new - merged.expired;
 

@@ -129,7 +129,7 @@ fn model_reads(entries: Vec<Entry<'_>>) -> (Vec<Link>, u64) {
         match line::read(text) {
             Line::Skipped => skipped += 1,
             Line::NoValue => all.push(Err("no_value".into())),
-            Line::Links { name, links } => {
+            Line::Links { name, links, .. } => {
                 all.extend(links.into_iter().map(|link| match link {
                     Ok(link) => Ok(sampled(&name, link)),
                     Err(reason) => Err(reason.into()),
