@@ -54,6 +54,10 @@ mod settings;
 #[path = "end_to_end/sinks.rs"]
 mod sinks;
 
+// Under the name statsite, with a file of the statsite in C.
+#[path = "end_to_end/statsite.rs"]
+mod statsite;
+
 // Connections, local datagrams and the standard input.
 #[path = "end_to_end/streams.rs"]
 mod streams;
