@@ -2,6 +2,7 @@
 
 mod background;
 mod listening;
+mod management;
 mod outlets;
 mod reload;
 mod rules;
@@ -19,12 +20,14 @@ use crate::flusher::{Flusher, Message, Outlet, StateFile};
 use crate::format::Encoding;
 use crate::io::{IoHandle, Signal};
 use crate::kernel::{self, Selection};
+use crate::management::ShownSettings;
 use crate::repeat;
 use crate::sink::SinkAddress;
 use crate::telemetry::OwnWords;
 use crate::transport::{self, Bound};
 use background::PidFile;
 use listening::Listening;
+use management::Management;
 pub use reload::Process;
 use reload::Reloader;
 use streams::Streams;
@@ -96,6 +99,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         .map_err(StartError::new)?;
     let repeated_to = repeat::resolve(&config.repeat, &bound.addresses).map_err(StartError::new)?;
     let streams = Streams::bind(config)?;
+    let management = Management::bind(config)?;
     // Only now, as the file may be that of a daemon which holds these addresses.
     if let Some(file) = &state_file {
         file.check().map_err(StartError::new)?;
@@ -111,7 +115,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         false => None,
     };
     let started = PidFile::create(config.pid_file.clone()).and_then(|pid_file| {
-        let bound = (bound, streams);
+        let bound = (bound, streams, management);
         let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
     });
@@ -121,7 +125,8 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         (_, None) => {}
     }
     let (stages, pid_file) = started?;
-    stages.wait(Reloader::new(process, directory, config.clone()));
+    let shown = stages.shown.clone();
+    stages.wait(Reloader::new(process, directory, config.clone(), shown));
     drop(pid_file);
     Ok(())
 }
@@ -133,6 +138,7 @@ struct Stages {
     messages: mpsc::Sender<Message>,
     event: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
+    shown: ShownSettings,
 }
 
 /// What the main thread hears of while the daemon runs.
@@ -171,7 +177,7 @@ impl Stages {
 fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
-    (bound, streams): (Bound, Streams),
+    (bound, streams, management): (Bound, Streams, Management),
     repeated_to: &[SocketAddr],
     selection: &Selection,
     state_file: Option<StateFile>,
@@ -192,6 +198,7 @@ fn start_stages(
         &messages,
     )?;
     links.extend(streams.start(config, links.len(), &basis, &messages)?);
+    let shown = management.start(&messages)?;
     // Whoever reads that it listens may send, and may send signals.
     listening.log(config, selection);
     for address in repeated_to {
@@ -218,6 +225,7 @@ fn start_stages(
         messages,
         event,
         events,
+        shown,
     })
 }
 

@@ -38,6 +38,8 @@ pub mod io;
 
 pub mod streams;
 
+pub mod management;
+
 pub mod daemon;
 
 pub mod logging;

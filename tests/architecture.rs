@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 20] = [
+const MODULES: [(&str, &[&str]); 21] = [
     ("cli", &["compare", "config"]),
     (
         "config",
@@ -57,6 +57,11 @@ const MODULES: [(&str, &[&str]); 20] = [
         "streams",
         &["io", "kernel", "metric", "protocol", "shard", "transport"],
     ),
+    // It asks in the flusher's thread, with what the merger knows there.
+    (
+        "management",
+        &["flusher", "io", "metric", "sink", "snapshot"],
+    ),
     (
         "daemon",
         &[
@@ -65,6 +70,7 @@ const MODULES: [(&str, &[&str]); 20] = [
             "format",
             "io",
             "kernel",
+            "management",
             "metric",
             "naming",
             "repeat",

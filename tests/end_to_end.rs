@@ -46,6 +46,10 @@ mod gstatsd;
 #[path = "end_to_end/reload.rs"]
 mod reload;
 
+// The console that answers commands over TCP.
+#[path = "end_to_end/management.rs"]
+mod management;
+
 // Wrong options and files, and the check of right ones.
 #[path = "end_to_end/settings.rs"]
 mod settings;

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use super::{Config, Machine, file};
 
 /// Settings that hold as long as the daemon runs.
-const FIXED: [&str; 10] = [
+const FIXED: [&str; 11] = [
     "bind",
     "daemonize",
     "engine",
     "liveness",
+    "management",
     "max_datagram",
     "pid_file",
     "pin",
@@ -96,6 +97,35 @@ impl Config {
             absolute(&mut self.log);
         }
         self
+    }
+
+    /// All settings for people, a line each: `key: value`, or `key > 0: value` for each of a list.
+    #[must_use]
+    pub fn listing(&self) -> String {
+        let mut listing = String::new();
+        let mut line = |key: &str, index: Option<usize>, value: &toml::Value| {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            // A command may hold a password.
+            let value = match value.split_once(':') {
+                Some((scheme, _)) if key == "sink" && scheme.starts_with("command") => scheme,
+                _ => &value,
+            };
+            let index = index.map_or(String::new(), |index| format!(" > {index}"));
+            listing.push_str(&format!("{key}{index}: {value}\n"));
+        };
+        for (key, value) in &self.table() {
+            match value.as_array() {
+                Some(values) => {
+                    for (index, value) in values.iter().enumerate() {
+                        line(key, Some(index), value);
+                    }
+                }
+                None => line(key, None, value),
+            }
+        }
+        listing
     }
 
     fn table(&self) -> toml::Table {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::management::Management;
 use super::prefix::{PathText, Prefix};
 use super::values::{
     Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size,
@@ -49,6 +50,7 @@ impl Config {
             bind: listed_once(settings.bind).unwrap_or_else(|| vec![BindAddress::default()]),
             max_connections: settings.max_connections.map_or(1_024, |Count(count)| count),
             liveness: settings.liveness,
+            management: settings.management.and_then(|Management(at)| at),
             shards: settings.shards.map_or(
                 machine.cpu_count.clamp(1, DEFAULT_SHARD_COUNT_MAX),
                 |Count(count)| count,

@@ -9,6 +9,7 @@ mod series;
 mod servers;
 
 use std::fs;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
 use super::Settings;
@@ -143,16 +144,38 @@ impl Reader<'_> {
                 "automaticConfigReload: a file that changed is read again on SIGHUP",
             );
         }
-        for key in ["mgmt_address", "mgmt_port", "healthStatus"] {
-            if let Some(value) = object.take(key) {
-                let text = format!("{key}: there is no management console");
-                self.note(value, &text);
-            }
-        }
+        self.management(object)?;
         if let Some(value) = object.take("keyFlush")
             && Object::of(value, self.text)?.number("interval")?.is_some()
         {
             self.note(value, "keyFlush: the most frequent names are not logged");
+        }
+        Ok(())
+    }
+
+    /// The management console, which is always there.
+    fn management(&mut self, object: &mut Object<'_>) -> Result<(), Mistake> {
+        let host = object
+            .text("mgmt_address")?
+            .filter(|(_, host)| !host.is_empty());
+        let port = object.port("mgmt_port")?.unwrap_or(8126);
+        match host {
+            Some((value, host)) => {
+                let host = match host.parse::<Ipv6Addr>() {
+                    Ok(_) => format!("[{host}]"),
+                    Err(_) => host.to_owned(),
+                };
+                self.set("management", format!("{host}:{port}"), value)?;
+            }
+            // On every address of both families, as there.
+            None => self.set_always("management", format!(":{port}")),
+        }
+        if let Some(value) = object.take("healthStatus") {
+            self.note(
+                value,
+                "healthStatus: health is up at the start, as in etsy's statsd, which does not read \
+                 this either; the command `health down` changes it",
+            );
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ impl Settings {
             bind
             max_connections
             liveness
+            management
             shards
             pin
             engine

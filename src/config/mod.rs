@@ -9,6 +9,7 @@ pub mod foreign;
 pub mod gstatsd;
 mod ini;
 mod layers;
+pub mod management;
 pub mod prefix;
 mod printed;
 pub mod python_statsite;
@@ -31,7 +32,7 @@ use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
 use crate::snapshot::{Idle, IdleTimes};
 use crate::telemetry::OwnWords;
-use crate::transport::{BindAddress, LivenessAddress};
+use crate::transport::{BindAddress, LivenessAddress, ManagementAddress};
 pub use changes::Change;
 use facility::Facility;
 use prefix::HostLabel;
@@ -47,6 +48,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Where each connection is told that the daemon lives.
     pub liveness: Option<LivenessAddress>,
+    /// Where commands are answered.
+    pub management: Option<ManagementAddress>,
     /// How many shards: at least 1.
     pub shards: usize,
     /// Whether each shard is bound to a CPU of its own.

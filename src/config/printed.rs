@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::management::Management;
 use super::prefix::{PathText, Prefix};
 use super::values::{
     Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size,
@@ -39,6 +40,7 @@ impl From<&Config> for Settings {
             bind: Some(config.bind.clone()),
             max_connections: Some(Count(config.max_connections)),
             liveness: config.liveness.clone(),
+            management: config.management.clone().map(|at| Management(Some(at))),
             shards: Some(Count(config.shards)),
             pin: Some(config.pin),
             engine: Some(config.engine),

@@ -8,6 +8,7 @@ use clap::ArgAction::{Append, Count as Counted, Set};
 use serde::{Deserialize, Serialize};
 
 use super::facility::Facility;
+use super::management::Management;
 use super::prefix::{PathText, Prefix};
 use super::text;
 use super::values::{
@@ -57,6 +58,16 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<LivenessAddress>)]
     #[serde(with = "text::one")]
     pub liveness: Option<LivenessAddress>,
+
+    /// Answer commands at this TCP address, [host]:port, as the management console of etsy's statsd
+    /// does; none for no console [default: none]
+    ///
+    /// The port is 8126 where none is given. Whoever reaches it may read all series and settings and
+    /// delete series: there is no password.
+    #[arg(long, value_name = "ADDRESS", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<Management>)]
+    #[serde(with = "text::one")]
+    pub management: Option<Management>,
 
     /// Number of shards: threads that receive and add up, each with a socket of its own
     /// [default: one per allowed CPU, at most 4]

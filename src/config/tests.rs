@@ -26,6 +26,7 @@ fn an_empty_file_gives_the_defaults() {
         bind: vec![":8125".parse().unwrap()],
         max_connections: 1_024,
         liveness: None,
+        management: None,
         shards: 4,
         pin: false,
         engine: EngineChoice::Auto,

@@ -7,6 +7,7 @@ use super::{DELIVERY_PATIENCE, Event, io_settings, outlets, outlets_of, rules};
 use crate::config::Config;
 use crate::flusher::{Message, Reload, StateFile};
 use crate::io::IoHandle;
+use crate::management::ShownSettings;
 
 /// The process that a daemon is, as it asks for what it had at its start.
 pub trait Process {
@@ -30,6 +31,7 @@ pub(super) struct Reloader<'a> {
     /// Where the daemon was started: paths are meant from there.
     directory: PathBuf,
     config: Config,
+    shown: ShownSettings,
     generation: u64,
     /// What the flusher has not gone over to yet.
     pending: Option<Config>,
@@ -38,11 +40,17 @@ pub(super) struct Reloader<'a> {
 
 impl<'a> Reloader<'a> {
     /// For a daemon that was started in a directory by a configuration.
-    pub(super) fn new(process: &'a mut dyn Process, directory: PathBuf, config: Config) -> Self {
+    pub(super) fn new(
+        process: &'a mut dyn Process,
+        directory: PathBuf,
+        config: Config,
+        shown: ShownSettings,
+    ) -> Self {
         Reloader {
             process,
             directory,
             config,
+            shown,
             generation: 1,
             pending: None,
             is_asked_again: false,
@@ -96,6 +104,7 @@ impl<'a> Reloader<'a> {
         events: &mpsc::Sender<Event>,
     ) {
         if let Some(config) = self.pending.take() {
+            self.shown.set(config.listing());
             self.config = config;
             self.generation += 1;
             log::info!("configuration {} in use", self.generation);

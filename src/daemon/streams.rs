@@ -22,7 +22,7 @@ impl Streams {
     pub(super) fn bind(config: &Config) -> Result<Streams, StartError> {
         let bound = transport::bind_streams(&config.bind).map_err(StartError::new)?;
         let liveness = config.liveness.as_ref();
-        let liveness = liveness.map(transport::bind_liveness).transpose();
+        let liveness = liveness.map(transport::bind_tcp).transpose();
         Ok(Streams {
             bound,
             liveness: liveness.map_err(StartError::new)?.unwrap_or_default(),

@@ -3,10 +3,11 @@
 //! A shard that does not answer in time is not asked again before it has; its interval comes with
 //! the next flush.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::{Message, Reload, ShardLink};
+use super::{Message, Reload, ShardLink, Visit};
 use crate::kernel::ReceiveCounters;
 use crate::metric::Interval;
 use crate::repeat::{Repeated, Watch};
@@ -55,6 +56,8 @@ pub(super) struct Collector {
     repeat_watch: Watch,
     is_stopping: bool,
     reload: Option<Box<Reload>>,
+    /// They wait here while a flush goes on.
+    visits: VecDeque<Visit>,
 }
 
 /// A drain takes a second at most; then the last interval is on its way.
@@ -89,6 +92,7 @@ impl Collector {
             repeat_watch: Watch::default(),
             is_stopping: false,
             reload: None,
+            visits: VecDeque::new(),
         }
     }
 
@@ -107,6 +111,11 @@ impl Collector {
         self.max_series = max_series;
     }
 
+    /// The visit that has waited for longest.
+    pub(super) fn next_visit(&mut self) -> Option<Visit> {
+        self.visits.pop_front()
+    }
+
     /// Whether there was word to stop.
     pub(super) fn is_stopping(&self) -> bool {
         self.is_stopping
@@ -117,6 +126,7 @@ impl Collector {
         let left = deadline.saturating_duration_since(Instant::now());
         match self.inbox.recv_timeout(left)? {
             Message::Stop => self.is_stopping = true,
+            Message::Visit(visit) => self.visits.push_back(visit),
             Message::Reload(reload) => self.reload = Some(reload),
             Message::HandOver(hand_over) => {
                 let shard = &mut self.shards[hand_over.shard];

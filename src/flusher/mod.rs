@@ -6,6 +6,7 @@ mod outputs;
 mod reload;
 mod schedule;
 mod state;
+mod visit;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
@@ -24,6 +25,7 @@ use outputs::Outputs;
 pub use reload::Reload;
 use schedule::{Due, Moment, Schedule};
 pub use state::StateFile;
+pub use visit::{Status, Visit};
 
 /// What the flusher is told.
 pub enum Message {
@@ -31,6 +33,8 @@ pub enum Message {
     HandOver(Box<HandOver>),
     /// Go on in this way after the next flush.
     Reload(Box<Reload>),
+    /// Be asked between two flushes.
+    Visit(Visit),
     /// Flush a last time and end.
     Stop,
 }
@@ -118,6 +122,8 @@ pub struct Flusher {
     told: Vec<Counters>,
     /// How many points each sink got in it.
     points: u64,
+    /// What is told to visits.
+    status: Status,
 }
 
 impl Flusher {
@@ -146,6 +152,7 @@ impl Flusher {
             telemetry,
             told: Vec::new(),
             points: 0,
+            status: Status::default(),
             settings,
         }
     }
@@ -176,6 +183,14 @@ impl Flusher {
         let now = moment(self.start);
         let deadline = Instant::now() + due.end.saturating_sub(now.wall);
         while !self.collector.is_stopping() {
+            if let Some(visit) = self.collector.next_visit() {
+                self.receive(visit);
+                // However many there are, a flush waits for one of them at most.
+                if Instant::now() >= deadline {
+                    return;
+                }
+                continue;
+            }
             match self.collector.receive_until(deadline) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Timeout) => return,
@@ -201,6 +216,7 @@ impl Flusher {
             ..FlushCounts::default()
         };
         log_refused_lines(&collected.refused_lines);
+        self.status.add(&collected.counts, now.wall.as_secs());
         // Taken before any part of this flush is handed over: `points` and the counters of the
         // sinks tell of the same flushes then.
         let outlets = self.outputs.outlets().iter();

@@ -1,5 +1,7 @@
 //! The merged series of one metric type: from a name to a slot, and what is known of each.
 
+use std::collections::HashSet;
+
 use ahash::RandomState;
 use hashbrown::HashTable;
 
@@ -47,6 +49,8 @@ pub(super) struct Directory {
     /// The levels of gauges by slot, NaN for none; empty for other types.
     levels: Vec<f64>,
     free: Vec<u32>,
+    /// Series that are not to be reported until they get samples again.
+    hushed: HashSet<u32>,
     hasher: RandomState,
 }
 
@@ -119,6 +123,24 @@ impl Directory {
         }
     }
 
+    /// Whether a series is not to be reported while it is silent.
+    pub(super) fn is_hushed(&self, slot: u32) -> bool {
+        // This is asked for each series at each flush, and nearly always there is none.
+        !self.hushed.is_empty() && self.hushed.contains(&slot)
+    }
+
+    /// Keeps a series from being reported until it gets samples.
+    pub(super) fn hush(&mut self, slot: u32) {
+        self.hushed.insert(slot);
+    }
+
+    /// A series may be reported while it is silent.
+    pub(super) fn unhush(&mut self, slot: u32) {
+        if !self.hushed.is_empty() {
+            self.hushed.remove(&slot);
+        }
+    }
+
     /// The slot of a name, made if there is none, with one more reference to it. Says whether it
     /// was made.
     pub(super) fn refer(&mut self, name: &[u8], now: u32) -> (u32, bool) {
@@ -176,6 +198,7 @@ impl Directory {
         }
         self.texts.remove(text);
         self.drop_level(slot);
+        self.unhush(slot);
         self.free.push(slot);
         if self.texts.is_wasteful() {
             self.put_texts_together();

@@ -5,6 +5,9 @@
 //! new to the shard.
 
 mod change;
+mod forget;
+
+pub use forget::TimerValues;
 
 use std::cmp::Reverse;
 
@@ -114,6 +117,8 @@ pub struct Merger {
     sets: Vec<Set>,
     key_values: Vec<(u32, f64, Option<u64>)>,
     counts: MergerCounts,
+    /// Series that were removed by name since the last merge.
+    removed: u64,
     /// The rules of names, once they have changed.
     input: Option<InputRules>,
     /// There may be series that only earlier rules of names could give.
@@ -195,6 +200,7 @@ impl Merger {
             sets: Vec::new(),
             key_values: Vec::new(),
             counts: MergerCounts::default(),
+            removed: 0,
             input: None,
             may_have_outdated: false,
         }
@@ -205,7 +211,10 @@ impl Merger {
     pub fn merge(&mut self, intervals: &[(usize, Interval)]) {
         // An interval of a millisecond makes it wrap around within weeks; differences stay right.
         self.now = self.now.wrapping_add(1);
-        self.counts = MergerCounts::default();
+        self.counts = MergerCounts {
+            expired: std::mem::take(&mut self.removed),
+            ..MergerCounts::default()
+        };
         self.key_values.clear();
         self.sums.clear();
         self.samples.clear();
@@ -372,8 +381,11 @@ impl Merger {
                 let silent_flushes = self.now.wrapping_sub(entry.spoke_at);
                 // A gauge whose first sum overflowed has no level to repeat.
                 let is_blank = silent_flushes > 0
-                    && metric_type == MetricType::Gauge
-                    && directory.level(slot).is_none();
+                    && (directory.is_hushed(slot)
+                        || metric_type == MetricType::Gauge && directory.level(slot).is_none());
+                if silent_flushes == 0 {
+                    directory.unhush(slot);
+                }
                 if silent_flushes > patience || is_blank {
                     if !self.rules.keeps_quiet_level(metric_type) {
                         directory.drop_level(slot);

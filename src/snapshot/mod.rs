@@ -14,5 +14,5 @@ mod timers;
 
 pub use distribution::{Distribution, Middle, Totals, Window};
 pub use idle::{Idle, IdleRules, IdleTimes};
-pub use merger::{Merger, MergerCounts, MergerSettings, Summary};
+pub use merger::{Merger, MergerCounts, MergerSettings, Summary, TimerValues};
 pub use texts::SeriesName;

@@ -107,6 +107,16 @@ impl MergedTimers {
         }
     }
 
+    /// The values of one series that are in no sketch, and how many samples it got.
+    pub(super) fn values(&self, slot: u32) -> (&[f64], u64) {
+        let index = slot as usize;
+        let (Some(count), Some(&end)) = (self.counts.get(index), self.ends.get(index)) else {
+            return (&[], 0);
+        };
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        (&self.values[start..end], count.received)
+    }
+
     /// How many series have a sketch.
     pub(super) fn sketch_count(&self) -> usize {
         self.sketches.len()

@@ -7,8 +7,8 @@ use socket2::Type;
 
 use super::address::BindAddress;
 use super::bind_error::BindError;
-use super::liveness::LivenessAddress;
 use super::place::{self, Place, Transport};
+use super::port::TcpAddress;
 use super::socket_file::SocketFile;
 
 /// Everything that is listened on but UDP.
@@ -90,11 +90,13 @@ pub fn bind_streams(addresses: &[BindAddress]) -> Result<BoundStreams, BindError
     Ok(bound)
 }
 
-/// Binds the port that says whether the daemon lives.
+/// Binds a port that is not for lines.
 ///
 /// # Errors
 /// As [`bind_streams`].
-pub fn bind_liveness(address: &LivenessAddress) -> Result<Vec<TcpListener>, BindError> {
+pub fn bind_tcp<const DEFAULT_PORT: u16>(
+    address: &TcpAddress<DEFAULT_PORT>,
+) -> Result<Vec<TcpListener>, BindError> {
     let listening = listen(place::resolve(&address.0, Transport::Tcp)?)?;
     Ok(listening
         .into_iter()

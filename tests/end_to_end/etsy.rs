@@ -22,7 +22,7 @@ fn config_js(text: &str) -> (TempDir, String) {
 /// A daemon with such a file on a port of its own, with its log where the tests look for it.
 fn start(text: &str) -> (TempDir, Daemon) {
     let (directory, path) = config_js(text);
-    let mut command = command("-b 127.0.0.1:0 --log /dev/stderr --etsy");
+    let mut command = command("-b 127.0.0.1:0 --management 127.0.0.1:0 --log /dev/stderr --etsy");
     command.arg(path);
     (directory, Daemon::spawn(command))
 }
@@ -124,7 +124,7 @@ fn the_log_goes_to_the_standard_output_and_says_that_the_server_is_up() {
         graphite.port
     );
     let (_directory, path) = config_js(&text);
-    let mut command = command("-b 127.0.0.1:0 --etsy");
+    let mut command = command("-b 127.0.0.1:0 --management none --etsy");
     let command = command
         .arg(path)
         .stdin(Stdio::null())

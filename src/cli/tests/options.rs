@@ -67,7 +67,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 51] = [
+const TWO_VALUES: [(&str, &str, &str); 52] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -108,6 +108,7 @@ const TWO_VALUES: [(&str, &str, &str); 51] = [
     ("max-series", "10", "11"),
     ("max-connections", "10", "11"),
     ("liveness", ":1", "localhost"),
+    ("management", ":1", "localhost"),
     ("max-timer-values", "10", "11"),
     ("timer-error", "0.01", "0.5"),
     ("max-set-values", "10", "11"),

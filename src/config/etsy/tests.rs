@@ -13,6 +13,7 @@ fn ours(text: &str) -> Settings {
 /// What every file comes to that says nothing of it.
 const ALWAYS: &str = "align = false\nnaming = \"etsy-legacy\"\nown_metrics = \"etsy\"\n\
                       own_prefix = \"statsd\"\nidle = 0\nidle_gauges = 0\nlog = \"-\"\n\
+                      management = \":8126\"\n\
                       bind = \"udp://0.0.0.0:8125\"\nsink = []\n";
 
 /// A file with these keys comes to these settings of ours over the usual ones, and to notes.
@@ -383,15 +384,13 @@ fn the_process() {
     assert_eq!(settings.syslog, ours("syslog = \"local0\"").syslog);
     assert_eq!(notes.len(), 2);
     check(
-        "dumpMessages: true,\ntitle: 'x',\nautomaticConfigReload: true,\nmgmt_port: 8126,\n\
+        "dumpMessages: true,\ntitle: 'x',\nautomaticConfigReload: true,\nmgmt_port: 8127,\n\
          mgmt_address: '127.0.0.1',\nhealthStatus: 'up',\nkeyFlush: { interval: 1000 },\nbatch: 1",
-        "",
+        "management = \"127.0.0.1:8127\"",
         &[
             "2: dumpMessages: ",
             "3: title: ",
             "4: automaticConfigReload: ",
-            "5: mgmt_port: ",
-            "6: mgmt_address: ",
             "7: healthStatus: ",
             "8: keyFlush: ",
             "9: etsy's statsd has no setting `batch`",
@@ -402,6 +401,9 @@ fn the_process() {
         "",
         &[],
     );
+    check("mgmt_address: '::1'", "management = \"[::1]:8126\"", &[]);
+    check("mgmt_port: '8129'", "management = \":8129\"", &[]);
+    refuse("{\nmgmt_port: 0.5 }", 2, "mgmt_port is a port");
     refuse("{ log: { backend:\n 'file' } }", 2, "stdout or syslog");
 }
 

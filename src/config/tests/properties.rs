@@ -47,6 +47,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         )),
         number(1_000_000),
         of(any::<u16>().prop_map(|port| format!("h:{port}").parse().unwrap())),
+        of(any::<u16>().prop_map(|port| format!("[::1]:{port}").parse().unwrap())),
     );
     let sending = (
         of(vec(
@@ -126,6 +127,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 bind: receiving.0,
                 max_connections: receiving.8.map(Count),
                 liveness: receiving.9,
+                management: receiving.10,
                 shards: receiving.1.map(Count),
                 pin: receiving.2,
                 engine: receiving.3,

@@ -2,6 +2,7 @@
 //! come again.
 
 mod change;
+mod forget;
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The address of the port that says whether the daemon lives.
+//! Addresses of TCP ports that are not for lines: each kind has a default port.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,29 +6,32 @@ use std::str::FromStr;
 use super::address::AddressError;
 use super::host::HostPort;
 
-/// The Python statsite's port for this.
-const DEFAULT_PORT: u16 = 8325;
-
-/// A TCP address where each connection is answered with `YES`.
+/// A TCP address with a port where none is given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LivenessAddress(pub HostPort);
+pub struct TcpAddress<const DEFAULT_PORT: u16>(pub HostPort);
 
-impl fmt::Display for LivenessAddress {
+/// Where each connection is answered with `YES`; the port is the Python statsite's.
+pub type LivenessAddress = TcpAddress<8325>;
+
+/// Where the management console is; the port is that of etsy's statsd.
+pub type ManagementAddress = TcpAddress<8126>;
+
+impl<const DEFAULT_PORT: u16> fmt::Display for TcpAddress<DEFAULT_PORT> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
     }
 }
 
-impl FromStr for LivenessAddress {
+impl<const DEFAULT_PORT: u16> FromStr for TcpAddress<DEFAULT_PORT> {
     type Err = AddressError;
 
-    /// Reads `[HOST][:PORT]`; digits alone are a port, a host alone gets port 8325.
+    /// Reads `[HOST][:PORT]`; digits alone are a port, a host alone gets the default one.
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let place = HostPort::parse(text, DEFAULT_PORT).map_err(|fault| AddressError {
             text: text.to_owned(),
             fault,
         });
-        place.map(LivenessAddress)
+        place.map(TcpAddress)
     }
 }
 
@@ -37,7 +40,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_port_is_that_of_the_python_statsite_unless_another_is_given() {
+    fn the_port_is_that_of_the_other_daemon_unless_another_is_given() {
+        let address: ManagementAddress = "[::1]".parse().unwrap();
+        assert_eq!(address.to_string(), "[::1]:8126");
         for (text, expected) in [
             ("0.0.0.0", "0.0.0.0:8325"),
             ("[::1]", "[::1]:8325"),
