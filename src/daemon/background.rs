@@ -1,12 +1,13 @@
 //! Leaves the terminal, and writes down under which process id.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeReader, PipeWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use fork::Fork;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use super::StartError;
 
@@ -72,7 +73,8 @@ impl Launcher {
 }
 
 /// A file that holds the process id as long as the daemon runs. It is locked as long, so that a
-/// file that an earlier daemon left behind is known from one in use.
+/// second daemon of ours knows it from what an earlier one left behind; other daemons' files are
+/// known by the process that they name.
 #[derive(Debug)]
 pub(super) struct PidFile(Option<(PathBuf, File)>);
 
@@ -91,27 +93,78 @@ impl PidFile {
             .truncate(false)
             .open(&path)
             .map_err(failed)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(in_use(&path, &mut file)),
+        let is_locked = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => false,
+            Err(Errno::WOULDBLOCK) => true,
             Err(error) => return Err(failed(error.into())),
+        };
+        let left = Left::read(&mut file);
+        let process = left.process.filter(|&process| is_locked || runs(process));
+        if is_locked || process.is_some() {
+            return Err(in_use(&path, process));
+        }
+        if !left.text.is_empty() {
+            log::info!(
+                "taking over the pid file {}, which holds {:?} and names no other process that runs",
+                path.display(),
+                left.text
+            );
         }
         file.set_len(0)
+            .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(failed)?;
         Ok(PidFile(Some((path, file))))
     }
 }
 
-fn in_use(path: &Path, file: &mut File) -> StartError {
-    let mut holder = String::new();
-    // It is there to help; without it the message still says what to do.
-    let _ = file.read_to_string(&mut holder);
+/// What somebody wrote into a pid file.
+struct Left {
+    /// The text without white space around it, cut where it is longer than any process id.
+    text: String,
+    process: Option<Pid>,
+}
+
+impl Left {
+    /// A file that cannot be read names nobody.
+    fn read(file: &mut File) -> Left {
+        let mut bytes = Vec::new();
+        // What was read before an error counts as well.
+        let _ = file.take(PID_FILE_SIZE_BYTES_MAX).read_to_end(&mut bytes);
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        let number = text
+            .split_whitespace()
+            .next()
+            .and_then(|id| id.parse().ok());
+        // kill takes what is below 1 for groups of processes.
+        let process = number.filter(|&id: &i32| id > 0).and_then(Pid::from_raw);
+        Left { text, process }
+    }
+}
+
+/// More than any process id takes.
+const PID_FILE_SIZE_BYTES_MAX: u64 = 32;
+
+/// Whether this is a process that runs, and not this one: in a container each start may have the
+/// same id.
+fn runs(process: Pid) -> bool {
+    process != rustix::process::getpid()
+        && match test_kill_process(process) {
+            // It runs as another user.
+            Ok(()) | Err(Errno::PERM) => true,
+            Err(_) => false,
+        }
+}
+
+fn in_use(path: &Path, process: Option<Pid>) -> StartError {
+    let holder = match process {
+        Some(process) => format!("process {process}, which runs"),
+        None => "a daemon that runs".to_owned(),
+    };
     StartError::new(format!(
-        "the pid file {} belongs to a daemon that runs, process {}; stop that one first, or give \
-         this one a pid file of its own",
+        "the pid file {} belongs to {holder}; stop that one first, or give this one a pid file of \
+         its own (--pid-file FILE); if that is no StatsD daemon, remove the file",
         path.display(),
-        holder.trim()
     ))
 }
 
@@ -124,9 +177,23 @@ fn cannot_write(path: &Path, error: io::Error) -> StartError {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if let Some((path, _)) = &self.0
-            && let Err(error) = fs::remove_file(path)
-        {
+        let Some((path, _)) = &self.0 else {
+            return;
+        };
+        // By its name, as somebody may have put another file there.
+        let removed = File::open(path).and_then(|mut file| {
+            let left = Left::read(&mut file);
+            if left.process != Some(rustix::process::getpid()) {
+                log::warn!(
+                    "the pid file {} holds {:?} in place of our process id; it stays",
+                    path.display(),
+                    left.text
+                );
+                return Ok(());
+            }
+            fs::remove_file(path)
+        });
+        if let Err(error) = removed {
             log::warn!("cannot remove the pid file {}: {error}", path.display());
         }
     }

@@ -82,18 +82,56 @@ fn a_pid_file_in_use_is_refused_and_a_stale_one_is_taken() {
         command
     };
     let mut first = Daemon::spawn(with_pid_file());
+    first.log.wait_for_text("4194305 left by a daemon");
     let held = fs::read_to_string(&pid_file).expect("a pid file");
     let process_id = held.trim();
     assert_eq!(first.proc_path("stat"), format!("/proc/{process_id}/stat"));
     let second = run(with_pid_file());
     assert_eq!(second.code, Some(1), "{second:?}");
     assert!(
-        second.log.contains(&format!("process {process_id};")),
+        second.log.contains(&format!("process {process_id},")),
         "{second:?}"
     );
     assert_eq!(fs::read_to_string(&pid_file).ok().as_ref(), Some(&held));
     assert_eq!(first.stop(), Some(0));
     assert!(!pid_file.exists());
+}
+
+/// Goal: a trial beside another daemon, with that one's file, leaves it its pid file. It was taken
+/// over without a word, and the init script could not stop the other one. Method: a file that names
+/// the test, which holds no lock; then one that somebody else writes while the daemon runs.
+#[test]
+fn the_pid_file_of_another_program_is_left_to_it() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let pid_file = directory.path().join("pid");
+    let with_pid_file = || {
+        let mut command = command("-b 127.0.0.1:0 -s console: --pid-file");
+        command.arg(&pid_file);
+        command
+    };
+    let of_the_test = format!("{}\n", std::process::id());
+    fs::write(&pid_file, &of_the_test).expect("a file");
+    let refused = run(with_pid_file());
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for part in [
+        &pid_file.display().to_string(),
+        &format!("process {}, which runs", std::process::id()),
+        "--pid-file FILE",
+    ] {
+        assert!(refused.log.contains(part), "{part}: {refused:?}");
+    }
+    let text = || fs::read_to_string(&pid_file).expect("a pid file");
+    assert_eq!(text(), of_the_test);
+
+    fs::write(&pid_file, "").expect("a file");
+    let mut daemon = Daemon::spawn(with_pid_file());
+    assert_eq!(
+        daemon.proc_path("stat"),
+        format!("/proc/{}/stat", text().trim())
+    );
+    fs::write(&pid_file, &of_the_test).expect("a file");
+    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(text(), of_the_test);
 }
 
 /// A process that is no child of the test's and ends with it.
