@@ -14,6 +14,7 @@ use std::path::Path;
 
 use super::Settings;
 use super::file::Mistake;
+use super::foreign::Format;
 use literal::Literal;
 use object::Object;
 
@@ -24,6 +25,7 @@ use object::Object;
 pub fn read(path: &Path) -> Result<(Settings, Vec<String>), String> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    Format::Etsy.check_text(&shown, &text)?;
     let (settings, notes) = parse(&text).map_err(|mistake| format!("{shown}:{mistake}"))?;
     let notes = notes.into_iter().map(|note| {
         let Mistake {

@@ -68,10 +68,37 @@ impl Format {
                 _ => {}
             }
         }
-        // Both have these two.
-        let is_of_both = |key: &str| matches!(key.trim(), "flush_interval" | "log_level");
-        let mut keys = lines().filter_map(|line| Some(line.split_once('=')?.0.to_owned()));
-        (is_statsite && keys.any(|key| !is_of_both(&key))).then_some(Self::Statsite)
+        let is_key_of_c = |line: String| {
+            let (key, _) = line.split_once(['=', ':'])?;
+            KEYS_OF_C.contains(&key.trim()).then_some(())
+        };
+        let has_key_of_c = || lines().find_map(is_key_of_c).is_some();
+        (is_statsite && has_key_of_c()).then_some(Self::Statsite)
+    }
+
+    /// Refuses a text that is plainly a file of another daemon's. Most of it would be left out with
+    /// a warning, or the first line be called wrong.
+    ///
+    /// # Errors
+    /// A message that names the file, whose it seems to be and what reads it.
+    pub(super) fn check_text(self, shown: impl fmt::Display, text: &str) -> Result<(), String> {
+        match Self::of_text(text) {
+            Some(other) if other != self => Err(format!(
+                "{shown}: this seems to be a file of {}, and not of {}; {} reads it",
+                other.daemon(),
+                self.daemon(),
+                other.option()
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn option(self) -> &'static str {
+        match self {
+            Self::Statsite => "ringstat --statsite FILE, or statsite -f FILE,",
+            Self::PythonStatsite => "ringstat --python-statsite FILE, or statsite -c FILE,",
+            Self::Etsy => "ringstat --etsy FILE",
+        }
     }
 
     /// Reads a file of this format.
@@ -86,6 +113,37 @@ impl Format {
         }
     }
 }
+
+/// What the statsite in C has below [statsite] and the one in Python has not.
+pub(super) const KEYS_OF_C: [&str; 27] = [
+    "port",
+    "tcp_port",
+    "udp_port",
+    "udp_rcvbuf",
+    "bind_address",
+    "parse_stdin",
+    "log_facility",
+    "timer_eps",
+    "set_eps",
+    "stream_cmd",
+    "aligned_flush",
+    "input_counter",
+    "daemonize",
+    "pid_file",
+    "binary_stream",
+    "use_type_prefix",
+    "global_prefix",
+    "kv_prefix",
+    "gauges_prefix",
+    "counts_prefix",
+    "timers_prefix",
+    "sets_prefix",
+    "extended_counters",
+    "legacy_extended_counters",
+    "timers_include",
+    "prefix_binary_stream",
+    "quantiles",
+];
 
 impl FromStr for Format {
     type Err = String;
@@ -141,4 +199,64 @@ pub(super) fn in_file(path: &Path, warnings: &[Fault]) -> Vec<String> {
         .iter()
         .map(|fault| format!("{shown}:{fault}"))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_what_only_its_daemon_has() {
+        use Format::{Etsy, PythonStatsite, Statsite};
+        for (text, format) in [
+            ("[statsite]\nflush_interval = 5\nlog_level = INFO", None),
+            ("[statsite]\nflush_intervall = 5", None),
+            ("stream_cmd = cat", None),
+            ("[statsite]\n Stream_Cmd = cat", Some(Statsite)),
+            ("[statsite]\nudp_port: 1", Some(Statsite)),
+            ("# x\n[histogram_api]", Some(Statsite)),
+            ("[statsite]\n[collector]\nport = 1", Some(PythonStatsite)),
+            ("// x\n{ port: 1 }", Some(Etsy)),
+            ("\n({ port: 1 })", Some(Etsy)),
+            ("port = 1", None),
+        ] {
+            assert_eq!(Format::of_text(text), format, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_daemon_is_refused_by_every_reader() {
+        for (text, of, option) in [
+            (
+                "[statsite]\nstream_cmd = cat\n",
+                Format::Statsite,
+                "--statsite FILE",
+            ),
+            (
+                "[collector]\nport = 1\n",
+                Format::PythonStatsite,
+                "--python-statsite FILE",
+            ),
+            ("{ port: 1 }\n", Format::Etsy, "--etsy FILE"),
+        ] {
+            let file = tempfile::NamedTempFile::new().expect("a temporary file");
+            fs::write(&file, text).expect("a file");
+            for reader in Format::ALL {
+                let read = reader.read(file.path());
+                if reader == of {
+                    assert!(read.is_ok(), "{read:?}");
+                    continue;
+                }
+                let error = read.expect_err(text);
+                let seems = format!(
+                    "{}: this seems to be a file of {}, and not of {};",
+                    file.path().display(),
+                    of.daemon(),
+                    reader.daemon()
+                );
+                assert!(error.starts_with(&seems), "{error}");
+                assert!(error.contains(option), "{error}");
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ mod tests;
 
 use std::path::Path;
 
-use super::foreign::{self, Foreign};
+use super::foreign::{self, Foreign, Format};
 use super::ini;
 use keys::Keys;
 
@@ -40,7 +40,9 @@ pub fn read(
     let mut given = Vec::new();
     for path in paths {
         let path = path.as_ref();
-        given.extend(in_text(&path.display().to_string(), &foreign::text(path)?)?);
+        let (shown, text) = (path.display().to_string(), foreign::text(path)?);
+        Format::PythonStatsite.check_text(&shown, &text)?;
+        given.extend(in_text(&shown, &text)?);
     }
     for setting in settings {
         given.push(on_command_line(setting)?);

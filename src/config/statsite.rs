@@ -12,7 +12,7 @@ mod values;
 use std::path::Path;
 
 use super::Settings;
-use super::foreign::{self, Fault, Foreign};
+use super::foreign::{self, Fault, Foreign, Format};
 use super::ini;
 use keys::Keys;
 
@@ -29,8 +29,9 @@ pub fn defaults() -> Settings {
 /// A message that names the file, and the line in it.
 pub fn read(path: &Path) -> Result<Foreign, String> {
     let shown = path.display();
-    let (keys, warnings) =
-        parse_keys(&foreign::text(path)?).map_err(|fault| format!("{shown}:{fault}"))?;
+    let text = foreign::text(path)?;
+    Format::Statsite.check_text(&shown, &text)?;
+    let (keys, warnings) = parse_keys(&text).map_err(|fault| format!("{shown}:{fault}"))?;
     let settings = keys.into_settings();
     let settings = settings.map_err(|reason| format!("{shown}: {reason}"))?;
     Ok((settings, foreign::in_file(path, &warnings)))

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::foreign::KEYS_OF_C;
 use crate::config::{Config, Machine};
 
 /// What a text comes to as TOML, and the warnings.
@@ -409,5 +410,22 @@ proptest! {
             }
             Err(fault) => prop_assert!((1..=line_count).contains(&fault.line)),
         }
+    }
+}
+
+#[test]
+fn the_keys_that_a_file_is_known_by_are_keys() {
+    for key in KEYS_OF_C {
+        let mut warnings = Vec::new();
+        let entry = ini::Entry {
+            line: 1,
+            key: key.to_owned(),
+            value: "1".to_owned(),
+            comment: String::new(),
+        };
+        // Some do not take a number, which is another message.
+        let _ = Keys::default().take(&entry, &mut warnings);
+        let has_no = |fault: &Fault| fault.reason.contains("has no key");
+        assert!(!warnings.iter().any(has_no), "{warnings:?}");
     }
 }
