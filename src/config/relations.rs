@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::Config;
 use super::defaults::DEFAULT_OWN_NAMESPACE;
 use super::values::{Size, Time};
-use crate::naming::{Dialect, ExtendedCounters, NO_STATISTICS, STATSITE_STATISTICS};
+use crate::naming::{
+    Dialect, ETSY_STATISTICS, ExtendedCounters, NO_STATISTICS, STATSITE_STATISTICS,
+    is_etsy_statistic,
+};
 use crate::sink::SinkAddress;
 use crate::sink::address::SinkKind;
 use crate::snapshot::Idle;
@@ -256,25 +259,29 @@ fn check_timers(config: &Config) -> Result<(), String> {
         ));
     }
     let mut statistics = config.timer_statistics.iter();
-    let unknown = match naming {
-        // etsy's words hold what a percentile is called by.
-        Dialect::Etsy | Dialect::EtsyLegacy => return Ok(()),
-        Dialect::Statsite => statistics.find(|name| {
-            !STATSITE_STATISTICS.contains(&name.as_str())
-                && (name.as_str() != NO_STATISTICS || config.timer_statistics.len() > 1)
-        }),
-        Dialect::Gstatsd | Dialect::PythonStatsite => statistics.next(),
+    let (unknown, known) = match naming {
+        Dialect::Etsy | Dialect::EtsyLegacy => (
+            statistics.find(|name| !is_etsy_statistic(name)),
+            format!("has {}", ETSY_STATISTICS.join(", ")),
+        ),
+        Dialect::Statsite => (
+            statistics.find(|name| {
+                !STATSITE_STATISTICS.contains(&name.as_str())
+                    && (name.as_str() != NO_STATISTICS || config.timer_statistics.len() > 1)
+            }),
+            format!(
+                "has {}, or {NO_STATISTICS} alone",
+                STATSITE_STATISTICS.join(", ")
+            ),
+        ),
+        Dialect::Gstatsd | Dialect::PythonStatsite => {
+            (statistics.next(), "always sends all".to_owned())
+        }
     };
-    match (unknown, naming) {
-        (None, _) => Ok(()),
-        (Some(name), Dialect::Statsite) => Err(format!(
-            "timer_statistics = {name} does not go with naming = {naming}, which has {}, or {} \
-             alone",
-            STATSITE_STATISTICS.join(", "),
-            NO_STATISTICS
-        )),
-        (Some(name), _) => Err(format!(
-            "timer_statistics = {name} does not go with naming = {naming}, which always sends all"
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "timer_statistics = {name} does not go with naming = {naming}, which {known}"
         )),
     }
 }

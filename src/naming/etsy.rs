@@ -21,6 +21,39 @@ pub struct Etsy {
     bins: Vec<Bins>,
 }
 
+/// The statistics of timers; `_percent` stands for each percentile.
+pub const ETSY_STATISTICS: [&str; 16] = [
+    "count",
+    "count_ps",
+    "mean",
+    "median",
+    "std",
+    "sum",
+    "sum_squares",
+    "upper",
+    "lower",
+    "histogram",
+    "count_percent",
+    "mean_percent",
+    "upper_percent",
+    "lower_percent",
+    "sum_percent",
+    "sum_squares_percent",
+];
+
+/// Whether this is one of [`ETSY_STATISTICS`], or one as `upper_99_percent`, which stands for the
+/// percentiles 99.1 to 99.9.
+pub fn is_etsy_statistic(word: &str) -> bool {
+    let of_decimals = || {
+        let (statistic, whole) = word.strip_suffix("_percent")?.rsplit_once('_')?;
+        let digits = whole.strip_prefix("top").unwrap_or(whole);
+        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        is_number.then(|| format!("{statistic}_percent"))
+    };
+    ETSY_STATISTICS.contains(&word)
+        || of_decimals().is_some_and(|general| ETSY_STATISTICS.contains(&general.as_str()))
+}
+
 /// What stands before and behind the name of a series.
 #[derive(Clone, Debug)]
 struct Path {

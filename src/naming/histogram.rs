@@ -153,6 +153,13 @@ impl FromStr for Histogram {
                 if let Some(at) = twice {
                     return Err(wrong(&format!("{} stands there twice", edges[at])));
                 }
+                // A bin takes what those before it have left, which would be nothing.
+                if let Some(pair) = edges.windows(2).find(|pair| pair[1] < pair[0]) {
+                    return Err(wrong(&format!(
+                        "edges ascend, and {} comes behind {}",
+                        pair[1], pair[0]
+                    )));
+                }
                 if edges.len() > BIN_COUNT_MAX {
                     return Err(wrong(&format!("{BIN_COUNT_MAX} bins are the most")));
                 }
@@ -196,6 +203,8 @@ mod tests {
             ("api:0:20:0", "more than 0"),
             ("api:0:1023:1", "more than 1024 bins"),
             ("api:1,2,1", "1 stands there twice"),
+            ("api:5,1", "edges ascend, and 1 comes behind 5"),
+            ("api:1,inf,2", "edges ascend, and 2 comes behind inf"),
             ("api:nan", "\"nan\" is no number"),
             ("api:1,,2", "\"\" is no number"),
         ] {

@@ -16,6 +16,7 @@ mod settings;
 mod statsite;
 
 pub use dialect::Dialect;
+pub use etsy::{ETSY_STATISTICS, is_etsy_statistic};
 pub use histogram::{BIN_COUNT_MAX, EvenBins, Histogram};
 pub use inputs::Inputs;
 pub use point::{Point, Points, Statistic, Value};

@@ -6,6 +6,7 @@ use super::literal::{Content, Literal};
 use super::object::{Object, number};
 use super::{Mistake, Reader};
 use crate::config::values::FlushInterval;
+use crate::naming::{ETSY_STATISTICS, is_etsy_statistic};
 
 pub(super) fn read(reader: &mut Reader<'_>, object: &mut Object<'_>) -> Result<(), Mistake> {
     names(reader, object)?;
@@ -125,41 +126,26 @@ fn statistics(reader: &mut Reader<'_>, object: &mut Object<'_>) -> Result<(), Mi
         reader.note(value, "calculatedTimerMetrics is a list; all are sent");
         return Ok(());
     };
+    let known = format!("there are {}", ETSY_STATISTICS.join(", "));
     let mut words = Vec::new();
     for entry in entries {
         match &entry.content {
-            Content::Text(word) if STATISTICS.contains(&word.as_str()) => words.push(word.clone()),
-            _ => reader.note(entry, "there is no such statistic of timers"),
+            Content::Text(word) if is_etsy_statistic(word) => words.push(word.clone()),
+            _ => reader.note(
+                entry,
+                &format!("there is no such statistic of timers; {known}"),
+            ),
         }
     }
     if words.is_empty() && !entries.is_empty() {
-        return Err(reader.mistake(value, "nothing would be left of any timer"));
+        let reason = format!("nothing would be left of any timer; {known}");
+        return Err(reader.mistake(value, &reason));
     }
     if words.is_empty() {
         return Ok(());
     }
     reader.set("timer_statistics", words, value)
 }
-
-/// The statistics of timers; `_percent` stands for each percentile.
-const STATISTICS: [&str; 16] = [
-    "count",
-    "count_ps",
-    "mean",
-    "median",
-    "std",
-    "sum",
-    "sum_squares",
-    "upper",
-    "lower",
-    "histogram",
-    "count_percent",
-    "mean_percent",
-    "upper_percent",
-    "lower_percent",
-    "sum_percent",
-    "sum_squares_percent",
-];
 
 fn histogram(reader: &mut Reader<'_>, object: &mut Object<'_>) -> Result<(), Mistake> {
     let Some((value, entries)) = object.list("histogram") else {

@@ -302,7 +302,12 @@ fn timers() {
     check(
         "calculatedTimerMetrics: ['count', 'upper_percent',\n 'colour']",
         "timer_statistics = [\"count\", \"upper_percent\"]",
-        &["3: there is no such statistic"],
+        &["3: there is no such statistic of timers; there are count, count_ps, "],
+    );
+    check(
+        "calculatedTimerMetrics: ['upper_99_percent']",
+        "timer_statistics = [\"upper_99_percent\"]",
+        &[],
     );
     check("calculatedTimerMetrics: []", "", &[]);
     check(
@@ -321,7 +326,7 @@ fn timers() {
     refuse(
         "{ calculatedTimerMetrics: ['colour'] }",
         1,
-        "nothing would be left",
+        "nothing would be left of any timer; there are count, count_ps, mean, median, ",
     );
     refuse("{ histogram: [\n{ metric: 'a' }] }", 2, "bins");
     refuse(

@@ -319,6 +319,23 @@ fn settings_that_do_not_go_together_are_refused() {
         "timer_statistics = none does not go with naming = statsite, which has count, mean, stdev, \
          sum, sum_sq, lower, upper, rate, median, sample_rate, or none alone",
     );
+    for word in [
+        "colour",
+        "none",
+        "upper_90",
+        "upper_9x_percent",
+        "std_99_percent",
+    ] {
+        refused(
+            &format!("naming = 'etsy-legacy'\ntimer_statistics = ['sum', '{word}']"),
+            &format!(
+                "timer_statistics = {word} does not go with naming = etsy-legacy, which has count, \
+                 count_ps, mean, median, std, sum, sum_squares, upper, lower, histogram, \
+                 count_percent, mean_percent, upper_percent, lower_percent, sum_percent, \
+                 sum_squares_percent"
+            ),
+        );
+    }
     refused(
         "naming = 'gstatsd'\ntimer_statistics = 'mean'",
         "timer_statistics = mean does not go with naming = gstatsd, which always sends all",
@@ -359,6 +376,7 @@ fn settings_that_just_go_together_are_taken() {
         "naming = 'statsite'\nhistogram = 'a:0:5:1'\ntimer_statistics = 'sum_sq'",
         "naming = 'statsite'\nextended_counters = 'samples'\nset_prefix = ''",
         "histogram = ['a:1,inf', ':']\ntimer_statistics = ['upper_percent', 'std']",
+        "timer_statistics = ['upper_99_percent', 'sum_squares_top9_percent', 'histogram']",
         "naming = 'python-statsite'\ncounter_prefix = 'a.counts.'",
         "command_timeout = '1ms'",
         "naming = 'etsy-legacy'\nsuffix = 'web'\ncounter_counts = false",
