@@ -56,6 +56,14 @@ pub fn read(
     of_given(&given)
 }
 
+/// Reads the text of one file, which messages call by this name.
+///
+/// # Errors
+/// A message that names the file and the line.
+pub fn parse(shown: &str, text: &str) -> Result<Foreign, String> {
+    of_given(&in_text(shown, text)?)
+}
+
 fn of_given(given: &[Given]) -> Result<Foreign, String> {
     let mut warnings = Vec::new();
     let mut keys = Keys::default();

@@ -31,13 +31,15 @@ pub fn read(path: &Path) -> Result<Foreign, String> {
     let shown = path.display();
     let text = foreign::text(path)?;
     Format::Statsite.check_text(&shown, &text)?;
-    let (keys, warnings) = parse_keys(&text).map_err(|fault| format!("{shown}:{fault}"))?;
-    let settings = keys.into_settings();
-    let settings = settings.map_err(|reason| format!("{shown}: {reason}"))?;
+    let (settings, warnings) = parse(&text).map_err(|fault| format!("{shown}:{fault}"))?;
     Ok((settings, foreign::in_file(path, &warnings)))
 }
 
-fn parse_keys(text: &str) -> Result<(Keys, Vec<Fault>), Fault> {
+/// Reads the text of a file. Also says what of it is not taken as it stands.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn parse(text: &str) -> Result<(Settings, Vec<Fault>), Fault> {
     let mut warnings = Vec::new();
     let mut keys = Keys::default();
     for section in ini::parse_inih(text)? {
@@ -59,5 +61,5 @@ fn parse_keys(text: &str) -> Result<(Keys, Vec<Fault>), Fault> {
             ));
         }
     }
-    Ok((keys, warnings))
+    Ok((keys.into_settings()?, warnings))
 }

@@ -261,8 +261,7 @@ proptest! {
         ], 0..12)
     ) {
         let text = parts.concat();
-        let settings = in_text("f", &text).and_then(|given| of_given(&given));
-        if let Ok((settings, _)) = settings {
+        if let Ok((settings, _)) = parse("f", &text) {
             let toml = settings.to_toml();
             let read = crate::config::file::parse(&toml);
             prop_assert_eq!(read.ok(), Some(settings), "{}", toml);

@@ -19,6 +19,8 @@ use crate::transport::BindAddress;
 
 /// The settings of all keys, each under the name of its key, and the histograms.
 pub(super) struct Keys {
+    /// The last line that says where to listen; 0 if none does.
+    bind_line: usize,
     port: u16,
     udp_port: u16,
     udp_rcvbuf: Option<Size>,
@@ -61,6 +63,7 @@ impl Default for Keys {
     fn default() -> Self {
         let error = "it is in the range";
         Self {
+            bind_line: 0,
             port: 8125,
             udp_port: 8125,
             udp_rcvbuf: None,
@@ -97,6 +100,12 @@ impl Default for Keys {
 impl Keys {
     /// Takes one key. The last of several counts.
     pub(super) fn take(&mut self, entry: &Entry, warnings: &mut Vec<Fault>) -> Result<(), Fault> {
+        if matches!(
+            entry.key.as_str(),
+            "port" | "tcp_port" | "udp_port" | "parse_stdin"
+        ) {
+            self.bind_line = entry.line;
+        }
         match entry.key.as_str() {
             "port" | "tcp_port" => self.port = port(entry, warnings)?,
             "udp_port" => self.udp_port = port(entry, warnings)?,
@@ -135,13 +144,13 @@ impl Keys {
     }
 
     /// The settings that do the same.
-    pub(super) fn into_settings(self) -> Result<Settings, String> {
+    pub(super) fn into_settings(self) -> Result<Settings, Fault> {
         let bind = self.bind();
         if bind.is_empty() {
-            return Err(
-                "port and udp_port are 0 and parse_stdin is off: there is nothing to listen on"
-                    .to_owned(),
-            );
+            return Err(Fault::new(
+                self.bind_line,
+                "port and udp_port are 0 and parse_stdin is off: there is nothing to listen on",
+            ));
         }
         // The binary stream always has a count and a rate of a counter, and all of a timer.
         let extended_counters = self.extended_counters || self.binary_stream;

@@ -8,8 +8,7 @@ use crate::config::{Config, Machine};
 
 /// What a text comes to as TOML, and the warnings.
 fn read_text(text: &str) -> Result<(String, Vec<String>), String> {
-    let (keys, warnings) = parse_keys(text).map_err(|fault| fault.to_string())?;
-    let settings = keys.into_settings()?;
+    let (settings, warnings) = parse(text).map_err(|fault| fault.to_string())?;
     let config = Config::new(settings.clone(), &Machine::here());
     config.expect("what the reader takes fits together");
     let warnings = warnings.iter().map(Fault::to_string).collect();
@@ -300,8 +299,8 @@ fn what_is_wrong_is_refused_with_its_line() {
             "5: [histogram]: bins end above where they begin, 1 is not above 1",
         ),
         (
-            "[statsite]\nport = 0\nudp_port = 0",
-            "port and udp_port are 0 and parse_stdin is off: there is nothing to listen on",
+            "[statsite]\nport = 0\nudp_port = 0\ndaemonize = 0",
+            "3: port and udp_port are 0 and parse_stdin is off: there is nothing to listen on",
         ),
     ] {
         assert_eq!(read_text(text).expect_err(text), reason, "{text}");
@@ -399,14 +398,12 @@ proptest! {
     ) {
         let text = parts.concat();
         let line_count = text.split('\n').count();
-        match parse_keys(&text) {
-            Ok((keys, warnings)) => {
+        match parse(&text) {
+            Ok((settings, warnings)) => {
                 prop_assert!(warnings.iter().all(|fault| (1..=line_count).contains(&fault.line)));
-                if let Ok(settings) = keys.into_settings() {
-                    let toml = settings.to_toml();
-                    let read = crate::config::file::parse(&toml);
-                    prop_assert_eq!(read.ok(), Some(settings), "{}", toml);
-                }
+                let toml = settings.to_toml();
+                let read = crate::config::file::parse(&toml);
+                prop_assert_eq!(read.ok(), Some(settings), "{}", toml);
             }
             Err(fault) => prop_assert!((1..=line_count).contains(&fault.line)),
         }
