@@ -274,6 +274,5 @@ fn wrong(given: &Given, reason: impl Display) -> String {
         ..
     } = given;
     // A control character could play tricks on the terminal.
-    let reason = reason.to_string().replace(char::is_control, " ");
-    format!("{place}: [{section}] {key}: {reason}")
+    format!("{place}: [{section}] {key}: {reason}").replace(char::is_control, " ")
 }

@@ -249,6 +249,15 @@ fn what_is_wrong_is_refused_with_its_place() {
     );
 }
 
+#[test]
+fn no_control_character_of_a_file_reaches_the_terminal() {
+    let (_, warnings) = read_texts(&["[st\u{6}\0]\npo\u{1b}rt = 1"], &[], None).unwrap();
+    assert_eq!(
+        warnings,
+        ["0:2: [st  ] po rt: statsite has no such key; it is left out"]
+    );
+}
+
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(
