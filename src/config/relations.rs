@@ -13,6 +13,7 @@ use crate::sink::SinkAddress;
 use crate::sink::address::SinkKind;
 use crate::snapshot::Idle;
 use crate::telemetry::OwnWords;
+use crate::transport::BindAddress;
 
 /// Below this, two flushes would have one time stamp in Graphite.
 const GRAPHITE_INTERVAL_MIN: Duration = Duration::from_secs(1);
@@ -28,6 +29,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     check_times(config)?;
     check_receive_buffer(config)?;
     check_sinks(config)?;
+    check_standard_input(config)?;
     check_log(config)?;
     check_input_counter(config)?;
     check_own_metrics(config)?;
@@ -295,6 +297,17 @@ fn check_input_counter(config: &Config) -> Result<(), String> {
         ),
         Some(_) | None => Ok(()),
     }
+}
+
+fn check_standard_input(config: &Config) -> Result<(), String> {
+    if config.daemonize && config.bind.contains(&BindAddress::Stdin) {
+        return Err(
+            "bind = stdin: does not go with daemonize = true: in the background there is no \
+             standard input, and nothing would come"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 fn check_log(config: &Config) -> Result<(), String> {

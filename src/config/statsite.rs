@@ -51,6 +51,13 @@ pub fn parse(text: &str) -> Result<(Settings, Vec<Fault>), Fault> {
             for entry in &section.entries {
                 keys.take(entry, &mut warnings)?;
             }
+            if keys.has_stdin_in_background() {
+                warnings.push(Fault::new(
+                    section.line,
+                    "parse_stdin has no effect with daemonize: in the background there is no \
+                     standard input",
+                ));
+            }
         } else if let Some(entry) = section.entries.first() {
             return Err(Fault::new(
                 entry.line,

@@ -143,6 +143,11 @@ impl Keys {
         Ok(())
     }
 
+    /// Whether the standard input is asked for where there is none.
+    pub(super) fn has_stdin_in_background(&self) -> bool {
+        self.parse_stdin && self.daemonize
+    }
+
     /// The settings that do the same.
     pub(super) fn into_settings(self) -> Result<Settings, Fault> {
         let bind = self.bind();
@@ -198,7 +203,8 @@ impl Keys {
                 address.parse().expect("the host was checked")
             })
             .collect();
-        if self.parse_stdin {
+        // There statsite reads /dev/null, which has nothing.
+        if self.parse_stdin && !self.daemonize {
             bind.push(BindAddress::Stdin);
         }
         bind

@@ -49,7 +49,7 @@ tcp_port = 8126
 udp_port = 8127
 udp_rcvbuf = 1048576
 bind_address = 127.0.0.1
-parse_stdin = yes
+parse_stdin = no
 log_level = WARN
 log_facility = daemon
 flush_interval = 30
@@ -84,7 +84,7 @@ min = 0
 max = 1e3
 width = 100
 ";
-    let expected = r#"bind = ["udp://127.0.0.1:8127", "tcp://127.0.0.1:8126", "stdin:"]
+    let expected = r#"bind = ["udp://127.0.0.1:8127", "tcp://127.0.0.1:8126"]
 receive_buffer = "1MiB"
 sink = ["command:python sinks/graphite.py localhost 2003 stats."]
 flush = "30s"
@@ -425,4 +425,17 @@ fn the_keys_that_a_file_is_known_by_are_keys() {
         let has_no = |fault: &Fault| fault.reason.contains("has no key");
         assert!(!warnings.iter().any(has_no), "{warnings:?}");
     }
+}
+
+#[test]
+fn in_the_background_there_is_no_standard_input() {
+    let (toml, warnings) = read_text("[statsite]\nparse_stdin = yes").expect("a file");
+    assert!(toml.contains("\"stdin:\"]"), "{toml}");
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let text = "\n[statsite]\nparse_stdin = yes\ndaemonize = yes";
+    let (toml, warnings) = read_text(text).expect(text);
+    assert!(!toml.contains("stdin:"), "{toml}");
+    let warning = "2: parse_stdin has no effect with daemonize: in the background there is no \
+                   standard input";
+    assert_eq!(warnings, [warning]);
 }

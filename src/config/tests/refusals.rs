@@ -345,6 +345,11 @@ fn settings_that_do_not_go_together_are_refused() {
         "input_counter is empty: a counter has a name; leave it out to have none",
     );
     refused(
+        "bind = [':0', 'stdin:']\nsink = 'g'\ndaemonize = true",
+        "bind = stdin: does not go with daemonize = true: in the background there is no standard \
+         input, and nothing would come",
+    );
+    refused(
         "log = '-'\ndaemonize = true",
         "log = - does not go with daemonize = true: in the background there is no standard output; \
          name a file",
