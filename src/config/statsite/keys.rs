@@ -177,7 +177,12 @@ impl Keys {
             set_prefix: self.type_prefix(&self.sets_prefix, "sets."),
             kv_prefix: self.type_prefix(&self.kv_prefix, "kv."),
             extended_counters: Some(extended_counters),
-            percent: self.quantiles.map(|quantiles| vec![quantiles]),
+            percent: self
+                .quantiles
+                .map(|Percents(quantiles)| match quantiles.is_empty() {
+                    true => Vec::new(),
+                    false => vec![Percents(quantiles)],
+                }),
             timer_statistics: self.timers_include.filter(|_| !self.binary_stream),
             histogram: Some(self.histograms).filter(|histograms| !histograms.is_empty()),
             own_prefix: Some(Prefix::default()),
