@@ -179,7 +179,7 @@ fn start_sink(reader_cpu_ns: Arc<AtomicU64>) -> IoHandle {
     });
     let address = format!("graphite://{address}").parse().expect("an address");
     let settings = Settings::new(vec![address], 1 << 30, Duration::from_secs(10));
-    ringstat::io::run(settings, None).expect("the io thread starts")
+    ringstat::io::run(&settings, None).expect("the io thread starts")
 }
 
 fn cpu_time(clock: ClockId) -> Duration {
