@@ -54,8 +54,9 @@ impl Waker {
         self.shared.pulled.load(Ordering::Acquire) && self.take_event()
     }
 
-    /// As [`Waker::take`], after a poll has found the event readable: the event is emptied even
-    /// if the flag is not set, or every later poll would end at once.
+    /// Whether the waker was pulled since the last call, after a poll has found the event
+    /// readable: the event is emptied even if the flag is not set, or every later poll would end
+    /// at once.
     ///
     /// The event goes first, then the flag. The other way round, a wake in between would leave
     /// the flag set and the event empty, and no later wake would write.
