@@ -24,8 +24,8 @@ fn short_and_long_forms_lead_to_the_same_places() {
         ("console://", "console:"),
         ("command:cat", "command:cat"),
         (
-            "command:curl -d @- 'http://h:1/?a=b&c' | tee /tmp/x",
-            "command:curl -d @- 'http://h:1/?a=b&c' | tee /tmp/x",
+            "command:curl -d @- 'http://h:1/?a=b&c' | tee /var/x",
+            "command:curl -d @- 'http://h:1/?a=b&c' | tee /var/x",
         ),
         ("command: a\nb:c", "command: a\nb:c"),
         ("command://g:2003", "command://g:2003"),
