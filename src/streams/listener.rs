@@ -21,7 +21,7 @@ const LAST_COUNT_MAX: usize = 4_096;
 
 /// Connections that are accepted before others have their turn: accepting never waits while peers
 /// connect faster than that.
-pub(super) const TURN_COUNT_MAX: u32 = 64;
+const TURN_COUNT_MAX: u32 = 64;
 
 /// What a connection that was accepted is.
 #[derive(Clone, Copy, Debug)]
@@ -42,17 +42,8 @@ impl Family {
 /// Accepts connections until the daemon stops, and then those that have come by that time. The
 /// listener is in non-blocking mode.
 pub(super) async fn accept_all(listener: Watched, family: Family, shared: Rc<Shared>) {
-    let mut in_turn = 0;
-    loop {
-        in_turn += 1;
-        if in_turn == TURN_COUNT_MAX {
-            in_turn = 0;
-            tokio::task::yield_now().await;
-        }
-        let accepted = tokio::select! {
-            accepted = listener.when_readable(accept) => accepted,
-            () = shared.stopping() => break,
-        };
+    let mut accepting = Accepting::new(listener);
+    while let Some(accepted) = accepting.next(&shared).await {
         match accepted {
             Ok(connection) => shared.welcome(family.origin(connection)),
             Err(error) if is_of_the_peer(&error) => {}
@@ -63,7 +54,7 @@ pub(super) async fn accept_all(listener: Watched, family: Family, shared: Rc<Sha
         }
     }
     for _ in 0..LAST_COUNT_MAX {
-        match accept(listener.as_fd()) {
+        match accept(accepting.listener.as_fd()) {
             Ok(connection) => shared.welcome(family.origin(connection)),
             Err(error) if is_of_the_peer(&error) => {}
             Err(_) => break,
@@ -71,8 +62,37 @@ pub(super) async fn accept_all(listener: Watched, family: Family, shared: Rc<Sha
     }
 }
 
+/// Accepts connections one after the other, and leaves others their turn.
+pub(super) struct Accepting {
+    listener: Watched,
+    in_turn: u32,
+}
+
+impl Accepting {
+    /// The listener is in non-blocking mode.
+    pub(super) fn new(listener: Watched) -> Accepting {
+        Accepting {
+            listener,
+            in_turn: 0,
+        }
+    }
+
+    /// The next connection, in blocking mode, or why there is none; None when the daemon stops.
+    pub(super) async fn next(&mut self, shared: &Shared) -> Option<io::Result<OwnedFd>> {
+        self.in_turn += 1;
+        if self.in_turn == TURN_COUNT_MAX {
+            self.in_turn = 0;
+            tokio::task::yield_now().await;
+        }
+        tokio::select! {
+            accepted = self.listener.when_readable(accept) => Some(accepted),
+            () = shared.stopping() => None,
+        }
+    }
+}
+
 /// Accepts one connection, which is in blocking mode.
-pub(super) fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(accept_with(listener, SocketFlags::CLOEXEC)?)
 }
 

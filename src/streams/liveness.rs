@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 
-use super::listener::{PAUSE, TURN_COUNT_MAX, accept};
+use super::listener::{Accepting, PAUSE};
 use super::shared::Shared;
 use crate::kernel::Watched;
 
@@ -26,17 +26,8 @@ const FAREWELL_COUNT_MAX: usize = 64;
 /// Answers connections until the daemon stops. The listener is in non-blocking mode.
 pub(super) async fn answer_all(listener: Watched, shared: Rc<Shared>) {
     let farewells = Arc::new(Semaphore::new(FAREWELL_COUNT_MAX));
-    let mut in_turn = 0;
-    loop {
-        in_turn += 1;
-        if in_turn == TURN_COUNT_MAX {
-            in_turn = 0;
-            tokio::task::yield_now().await;
-        }
-        let accepted = tokio::select! {
-            accepted = listener.when_readable(accept) => accepted,
-            () = shared.stopping() => return,
-        };
+    let mut accepting = Accepting::new(listener);
+    while let Some(accepted) = accepting.next(&shared).await {
         let Ok(connection) = accepted else {
             tokio::time::sleep(PAUSE).await;
             continue;
@@ -66,8 +57,7 @@ fn answer(mut connection: TcpStream) -> io::Result<TcpStream> {
 async fn await_end(connection: TcpStream) -> io::Result<()> {
     let watched = Watched::new(connection.try_clone()?.into()).map_err(|(_, error)| error)?;
     let mut ignored = [0; 512];
-    let read = |_: std::os::fd::BorrowedFd<'_>| (&connection).read(&mut ignored);
-    let mut read = read;
+    let mut read = |_: std::os::fd::BorrowedFd<'_>| (&connection).read(&mut ignored);
     while watched.when_readable(&mut read).await? > 0 {}
     Ok(())
 }
