@@ -1,7 +1,7 @@
 //! Graphite sinks that are dead, come back, or stall, beside one that works.
 
 use crate::support::daemon::Daemon;
-use crate::support::graphite::{Graphite, ReservedPort};
+use crate::support::graphite::{Graphite, ReservedPort, name_of};
 use crate::support::points::{OWN, Points};
 
 /// Goal: an outage of one sink harms no other, and what it missed comes later: the live slot
@@ -106,11 +106,6 @@ fn a_full_queue_drops_lines_and_counts_them() {
     let queued_bytes = points.values(&of_sink("queued_bytes"));
     assert!(queued_bytes.iter().all(|bytes| *bytes <= 5000.0));
     assert_eq!(points.sum(&of_sink("lines")), 0.0);
-}
-
-/// The name of a sink on loopback in own metrics.
-fn name_of(port: u16) -> String {
-    format!("graphite_127_0_0_1_{port}")
 }
 
 /// The time stamps of all slots, in the order of their arrival.

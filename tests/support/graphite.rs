@@ -5,6 +5,7 @@ use std::thread;
 
 use socket2::{Domain, Socket, Type};
 
+use super::kept::Kept;
 use super::lines::Lines;
 use super::points::Points;
 
@@ -20,6 +21,16 @@ impl Graphite {
         ReservedPort::new().listen()
     }
 
+    /// Its address as a sink.
+    pub(crate) fn sink(&self) -> String {
+        sink_of(self.port)
+    }
+
+    /// Its name in the daemon's own metrics.
+    pub(crate) fn name(&self) -> String {
+        name_of(self.port)
+    }
+
     /// All points up to now.
     pub(crate) fn points(&self) -> Points {
         Points::parse(&self.lines.now())
@@ -28,6 +39,18 @@ impl Graphite {
     /// All points of a connection that is about to end.
     pub(crate) fn points_to_end(&self) -> Points {
         Points::parse(&self.lines.to_end())
+    }
+
+    /// What a database would hold now.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept::of(&self.points())
+    }
+
+    /// Waits until what a database would hold satisfies a condition.
+    pub(crate) fn wait_for_kept(&self, what: &str, holds: impl Fn(&Kept) -> bool) -> Kept {
+        self.lines.wait_for(what, |lines| {
+            Some(Kept::of(&Points::parse(lines))).filter(|kept| holds(kept))
+        })
     }
 
     /// Waits until the points satisfy a condition.
@@ -63,6 +86,16 @@ impl ReservedPort {
         ReservedPort { socket, port }
     }
 
+    /// Its address as a sink.
+    pub(crate) fn sink(&self) -> String {
+        sink_of(self.port)
+    }
+
+    /// Its name in the daemon's own metrics.
+    pub(crate) fn name(&self) -> String {
+        name_of(self.port)
+    }
+
     /// Listens, but never accepts and never reads: connections stall when the smallest of
     /// receive buffers is full.
     pub(crate) fn stall(&self) {
@@ -82,4 +115,14 @@ impl ReservedPort {
         });
         Graphite { port, lines }
     }
+}
+
+/// The address of a sink on loopback.
+pub(crate) fn sink_of(port: u16) -> String {
+    format!("graphite://127.0.0.1:{port}")
+}
+
+/// The name of a sink on loopback in own metrics.
+pub(crate) fn name_of(port: u16) -> String {
+    format!("graphite_127_0_0_1_{port}")
 }

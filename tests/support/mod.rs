@@ -1,8 +1,11 @@
-//! What the end-to-end tests stand on: the daemon as a child process, a Graphite listener, sockets
-//! that send, and points read back from text.
+//! What the end-to-end tests and the fault tests stand on: the daemon as a child process, a Graphite
+//! listener, sockets that send, and points read back from text.
+
+#![allow(dead_code, reason = "two binaries share it, and neither uses all")]
 
 pub(crate) mod daemon;
 pub(crate) mod graphite;
+pub(crate) mod kept;
 pub(crate) mod lines;
 pub(crate) mod points;
 pub(crate) mod udp;

@@ -32,7 +32,27 @@ impl Sender {
         let sent = self.socket.send_to(datagram, self.to);
         assert_eq!(sent.expect("loopback takes it"), datagram.len());
     }
+
+    /// Sends one datagram after the other, no faster than the daemon takes them: the kernel drops none.
+    ///
+    /// # Panics
+    /// If the daemon is gone.
+    pub(crate) fn send_all<D: AsRef<[u8]>>(
+        &self,
+        queue: &ReceiveQueue,
+        datagrams: impl IntoIterator<Item = D>,
+    ) {
+        for (number, datagram) in datagrams.into_iter().enumerate() {
+            if number % HELD_BACK_EVERY == 0 {
+                assert!(queue.wait_for_room(), "the daemon is gone");
+            }
+            self.send(datagram);
+        }
+    }
 }
+
+/// Datagrams between two looks at the receive queue, few enough for three quarters of any.
+const HELD_BACK_EVERY: usize = 64;
 
 /// How often a socket must be missing from the kernel's tables to be gone.
 const READINGS_MAX: usize = 20;

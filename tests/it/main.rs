@@ -1,0 +1,8 @@
+//! The built daemon in trouble: a file for each kind of fault. Each test counts what it sent against what
+//! came out and what was counted as lost.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+// No trouble at all, which is what the others are held against.
+mod quiet;
