@@ -92,7 +92,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     let directory = std::env::current_dir().unwrap_or_default();
     let config = &config.clone().in_directory(&directory);
     let outlets = outlets::choose(config)?;
-    let state_file = config.state_file.clone().map(StateFile::new);
+    let state_file = rules::state_file(config);
     // What usually fails at start comes before the daemon leaves its directory.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)

@@ -24,6 +24,10 @@ const DEFAULT_SHARD_COUNT_MAX: usize = 4;
 /// a second 0.65 times. The default receive buffer has room for twice that wait.
 const DEFAULT_MAX_WAIT: Duration = Duration::from_millis(20);
 
+/// A reboot, an upgrade or a crash at night is over within an hour; after a longer outage clients
+/// have begun anew, too.
+const DEFAULT_STATE_AGE: Duration = Duration::from_secs(3_600);
+
 impl Config {
     /// Fills in the defaults and checks how the settings fit together.
     ///
@@ -118,6 +122,9 @@ impl Config {
                 .set_error
                 .map_or(0.0163, |RelativeError(ratio)| ratio),
             state_file: settings.state_file.map(|FilePath(path)| path.into()),
+            state_age: settings
+                .state_age
+                .map_or(DEFAULT_STATE_AGE, |Time(age)| age),
             pid_file: settings.pid_file.map(|FilePath(path)| path.into()),
             daemonize: settings.daemonize.unwrap_or(false),
             log: settings.log.map(|FilePath(path)| path.into()),

@@ -67,6 +67,7 @@ impl Settings {
             max_set_values
             set_error
             state_file
+            state_age
             pid_file
             daemonize
             log

@@ -138,6 +138,8 @@ pub struct Config {
 
     /// Where gauges' levels outlive a restart.
     pub state_file: Option<PathBuf>,
+    /// How old that file may be to be read; 0: any age.
+    pub state_age: Duration,
     /// Where the process id is written.
     pub pid_file: Option<PathBuf>,
     /// Whether to go into the background.

@@ -83,6 +83,7 @@ impl From<&Config> for Settings {
             max_set_values: Some(Count(config.max_set_values)),
             set_error: Some(RelativeError(config.set_error)),
             state_file: config.state_file.as_ref().map(path),
+            state_age: Some(Time(config.state_age)),
             pid_file: config.pid_file.as_ref().map(path),
             daemonize: Some(config.daemonize),
             log: config.log.as_ref().map(path),

@@ -455,6 +455,15 @@ pub struct Settings {
     #[serde(with = "text::one")]
     pub state_file: Option<FilePath>,
 
+    /// How old a state file may be to be read; 0 for any age [default: 1h]
+    ///
+    /// An older one is left alone until it is written anew: levels from before a long outage would
+    /// be repeated as if they were of today.
+    #[arg(long, value_name = "TIME", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<Time>)]
+    #[serde(with = "text::one")]
+    pub state_age: Option<Time>,
+
     /// Write the process id to this file [default: none]
     ///
     /// For init scripts that stop a daemon by it, with --daemonize or without.

@@ -68,6 +68,7 @@ fn an_empty_file_gives_the_defaults() {
         max_set_values: 4_096,
         set_error: 0.0163,
         state_file: None,
+        state_age: Duration::from_secs(3_600),
         pid_file: None,
         daemonize: false,
         log: None,

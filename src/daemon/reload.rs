@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use super::{DELIVERY_PATIENCE, Event, io_settings, outlets, outlets_of, rules};
 use crate::config::Config;
-use crate::flusher::{Message, Reload, StateFile};
+use crate::flusher::{Message, Reload};
 use crate::io::IoHandle;
 use crate::management::ShownSettings;
 
@@ -127,7 +127,7 @@ impl<'a> Reloader<'a> {
         if changes.is_empty() {
             return Ok(None);
         }
-        let state_file = config.state_file.clone().map(StateFile::new);
+        let state_file = rules::state_file(&config);
         // The one that is in use may be written at this moment, and has been tried.
         if let Some(file) = &state_file
             && config.state_file != self.config.state_file

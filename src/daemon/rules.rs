@@ -10,6 +10,12 @@ use crate::telemetry::OwnLines;
 /// Refused lines that each shard keeps of an interval to be logged, if that is asked for.
 const REFUSED_LINES_LOGGED_MAX: usize = 8;
 
+/// Where levels outlive a restart.
+pub(super) fn state_file(config: &Config) -> Option<StateFile> {
+    let path = config.state_file.clone()?;
+    Some(StateFile::new(path, config.state_age))
+}
+
 /// The flusher's part.
 pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> FlusherSettings {
     FlusherSettings {

@@ -19,14 +19,17 @@ const SAVE_EVERY: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
+    /// How old it may be to be read; zero for any age.
+    age_max: Duration,
     saved: Instant,
 }
 
 impl StateFile {
     /// A file that need not exist yet.
-    pub fn new(path: PathBuf) -> StateFile {
+    pub fn new(path: PathBuf, age_max: Duration) -> StateFile {
         StateFile {
             path,
+            age_max,
             saved: Instant::now(),
         }
     }
@@ -54,6 +57,16 @@ impl StateFile {
 
     /// Reads the levels, if there are any. What cannot be read is logged and left out.
     pub(super) fn load(&self, merger: &mut Merger) {
+        if let Some(age) = self.too_old() {
+            log::warn!(
+                "{} is not read, as it was written {} s ago and state_age is {} s; all gauges begin \
+                 anew",
+                self.path.display(),
+                age.as_secs(),
+                self.age_max.as_secs()
+            );
+            return;
+        }
         match fs::read_to_string(&self.path) {
             Ok(text) => match restore(&text, merger) {
                 Ok(count) => log::info!("read {count} gauges from {}", self.path.display()),
@@ -68,6 +81,16 @@ impl StateFile {
                 self.path.display()
             ),
         }
+    }
+
+    /// The age of a file that is not to be read any more.
+    fn too_old(&self) -> Option<Duration> {
+        if self.age_max.is_zero() {
+            return None;
+        }
+        let written = fs::metadata(&self.path).and_then(|file| file.modified());
+        let age = written.ok()?.elapsed().unwrap_or_default();
+        (age > self.age_max).then_some(age)
     }
 
     /// Writes the levels if it is time to, or if this is the last flush.

@@ -45,6 +45,15 @@ impl SinkHandle {
         matches!(self.address.place, Place::Command(_))
     }
 
+    /// Whether a second write of a path and time stamp adds to the first one there. Graphite keeps the
+    /// last one; a command may add, and whoever reads the standard output sees both.
+    pub fn adds_up(&self) -> bool {
+        match self.address.place {
+            Place::Server { .. } => false,
+            Place::Output | Place::Command(_) => true,
+        }
+    }
+
     /// Whether both lead to one sink.
     pub fn is(&self, other: &SinkHandle) -> bool {
         Arc::ptr_eq(&self.queue, &other.queue)

@@ -1,6 +1,7 @@
 //! Slots and their time stamps, and levels that outlive a restart.
 
-use std::time::SystemTime;
+use std::fs;
+use std::time::{Duration, SystemTime};
 
 use crate::support::daemon::{Daemon, command, run};
 use crate::support::graphite::Graphite;
@@ -69,4 +70,24 @@ fn a_state_file_that_cannot_be_written_is_refused() {
     let ended = run(command);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.log.contains("missing/gauges"), "{ended:?}");
+}
+
+/// Goal: levels from long ago are not repeated as if they were of today. Method: a file from two hours
+/// ago, with the default age and with any.
+#[test]
+fn a_state_file_that_is_too_old_is_not_read() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("gauges");
+    let two_hours_ago = SystemTime::now() - Duration::from_secs(7_200);
+    for (age, is_read) in [("1h", false), ("0", true), ("3h", true)] {
+        fs::write(&path, "ringstat gauges 1\n5.0 level\n").expect("a file");
+        let file = fs::File::options().append(true).open(&path);
+        let set = file.and_then(|file| file.set_modified(two_hours_ago));
+        set.expect("its time can be set");
+        let mut command = command("-b 127.0.0.1:0 -f 0.2 --state-file");
+        command.arg(&path).args(["--state-age", age]);
+        let points = Daemon::spawn(command).stop_and_read();
+        let levels = points.values("stats.gauges.level");
+        assert_eq!(!levels.is_empty(), is_read, "{age}: {levels:?}");
+    }
 }

@@ -67,7 +67,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 52] = [
+const TWO_VALUES: [(&str, &str, &str); 53] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -114,6 +114,7 @@ const TWO_VALUES: [(&str, &str, &str); 52] = [
     ("max-set-values", "10", "11"),
     ("set-error", "0.02", "0.01"),
     ("state-file", "a", "b"),
+    ("state-age", "5m", "0"),
     ("pid-file", "a", "b"),
     ("daemonize", "true", "false"),
     ("log", "a", "b"),

@@ -118,6 +118,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         of((0..8).prop_map(|number| format!("local{number}").parse().unwrap())),
         of(0..6_usize),
         any::<u8>(),
+        of(any::<u32>()),
     );
     (
         receiving, sending, adding, prefixes, per_type, limits, process,
@@ -170,6 +171,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 max_set_values: limits.3.map(Count),
                 set_error: limits.4.map(RelativeError),
                 state_file: process.0.map(FilePath),
+                state_age: process.7.map(|ns| Time(Duration::from_nanos(ns.into()))),
                 pid_file: process.1.map(FilePath),
                 daemonize: process.2,
                 log: process.3.map(FilePath),
