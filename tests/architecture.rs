@@ -12,6 +12,7 @@ const MODULES: [(&str, &[&str]); 21] = [
         "config",
         &[
             "kernel",
+            "metric",
             "naming",
             "repeat",
             "sink",

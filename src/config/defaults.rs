@@ -11,6 +11,7 @@ use super::values::{
     StatisticName, Time,
 };
 use super::{Config, Machine, Settings, relations};
+use crate::metric::Quota;
 use crate::naming::Dialect;
 use crate::snapshot::Idle;
 use crate::telemetry::OwnWords;
@@ -111,6 +112,9 @@ impl Config {
                 .expand(&machine.host)?,
             input_counter: settings.input_counter.map(|PathText(text)| text),
             max_series: settings.max_series.map_or(1_000_000, |Count(count)| count),
+            deny: listed_once(settings.deny).unwrap_or_default(),
+            quotas: in_order(settings.quota),
+            max_memory_bytes: settings.max_memory.map_or(4 << 30, |Size(bytes)| bytes),
             max_timer_values: settings
                 .max_timer_values
                 .map_or(4_000_000, |Count(count)| count),
@@ -179,6 +183,13 @@ fn listed_once<T: PartialEq>(list: Option<Vec<T>>) -> Option<Vec<T>> {
         }
     }
     Some(once).filter(|once| !once.is_empty())
+}
+
+/// A file's table has no order, so none counts.
+fn in_order(quotas: Option<Vec<Quota>>) -> Vec<Quota> {
+    let mut quotas = listed_once(quotas).unwrap_or_default();
+    quotas.sort();
+    quotas
 }
 
 fn distinct_percents(lists: Vec<Percents>) -> Vec<f64> {

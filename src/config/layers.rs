@@ -62,6 +62,9 @@ impl Settings {
             own_namespace
             input_counter
             max_series
+            deny
+            quota
+            max_memory
             max_timer_values
             timer_error
             max_set_values

@@ -13,6 +13,7 @@ pub mod management;
 pub mod prefix;
 mod printed;
 pub mod python_statsite;
+mod quotas;
 mod relations;
 mod settings;
 pub mod statsite;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::kernel::EngineChoice;
+use crate::metric::{Pattern, Quota};
 use crate::naming::{Dialect, ExtendedCounters, Histogram};
 use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
@@ -127,6 +129,12 @@ pub struct Config {
 
     /// Most series in a shard, all types together; at least 1.
     pub max_series: usize,
+    /// Names that no series may have; none twice.
+    pub deny: Vec<Pattern>,
+    /// How many series may have names of a pattern; no pattern twice, in the order of patterns.
+    pub quotas: Vec<Quota>,
+    /// What all tables and what is merged of them may take, in bytes.
+    pub max_memory_bytes: usize,
     /// Most timer values in a shard and interval; at least 1.
     pub max_timer_values: usize,
     /// The relative error of percentiles beyond that; 0.0001 to 0.5.

@@ -36,6 +36,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     check_type_prefixes(config)?;
     check_counters(config)?;
     check_timers(config)?;
+    check_brakes(config)?;
     match config.naming {
         Dialect::Etsy | Dialect::EtsyLegacy => Ok(()),
         Dialect::Gstatsd | Dialect::PythonStatsite => {
@@ -286,6 +287,28 @@ fn check_timers(config: &Config) -> Result<(), String> {
             "timer_statistics = {name} does not go with naming = {naming}, which {known}"
         )),
     }
+}
+
+/// A rule is asked for each new name, and has a metric of its own.
+const RULES_MAX: usize = 64;
+
+fn check_brakes(config: &Config) -> Result<(), String> {
+    for (key, count) in [("deny", config.deny.len()), ("quota", config.quotas.len())] {
+        if count > RULES_MAX {
+            return Err(format!(
+                "{key} has {count} patterns, and may have {RULES_MAX}; a `*` can stand for many names"
+            ));
+        }
+    }
+    for pair in config.quotas.windows(2) {
+        if pair[0].pattern == pair[1].pattern {
+            return Err(format!(
+                "quota = {} and quota = {} are for the same names",
+                pair[0], pair[1]
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_input_counter(config: &Config) -> Result<(), String> {

@@ -16,6 +16,7 @@ use super::values::{
     ShardCount, Size, StatisticName, TableCount, Time, TimerError,
 };
 use crate::kernel::EngineChoice;
+use crate::metric::{Pattern, Quota};
 use crate::naming::{Dialect, ExtendedCounters, Histogram};
 use crate::repeat::RepeatAddress;
 use crate::sink::SinkAddress;
@@ -409,6 +410,35 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<TableCount>)]
     #[serde(with = "text::number")]
     pub max_series: Option<TableCount>,
+
+    /// Refuse all series of these names; * stands for anything, dots included; repeatable
+    /// [default: none]
+    ///
+    /// As in app.debug.*, compared with a name as it is sent, made safe and with its tags, but without
+    /// prefixes. For a flood that cannot be stopped where it comes from: at SIGHUP it also stops
+    /// series that are there. At most 64.
+    #[arg(long, value_name = "PATTERN", help_heading = LIMITS, action = Append)]
+    #[arg(value_parser = text::parse::<Pattern>)]
+    #[serde(with = "text::many")]
+    pub deny: Option<Vec<Pattern>>,
+
+    /// Most series that names of a pattern may have, as in app.*=10000; repeatable [default: none]
+    ///
+    /// Of all types and all shards together. Beyond it new names are refused, and those that are
+    /// known go on. In a file: quota."app.*" = 10000. At most 64.
+    #[arg(long, value_name = "PATTERN=COUNT", help_heading = LIMITS, action = Append)]
+    #[arg(value_parser = text::parse::<Quota>)]
+    #[serde(with = "super::quotas")]
+    pub quota: Option<Vec<Quota>>,
+
+    /// Most memory that all tables and what is merged of them may take, in bytes [default: 4GiB]
+    ///
+    /// A ceiling in equal parts for the shards. Where a part is nearly full new names are refused,
+    /// timers fold and sets are estimated, as past their own limits; known series go on.
+    #[arg(long, value_name = "SIZE", help_heading = LIMITS)]
+    #[arg(value_parser = text::parse::<Size>)]
+    #[serde(with = "text::one")]
+    pub max_memory: Option<Size>,
 
     /// Most timer values that a shard keeps in an interval [default: 4000000]
     ///

@@ -103,12 +103,17 @@ fn any_settings() -> impl Strategy<Value = Settings> {
             0..3,
         )),
     );
+    let pattern = "[a-z.*]{1,4}";
+    let quota = "[a-z.*=\"\\\\]{1,4}=[0-9]{1,6}";
     let limits = (
         number(COUNT),
         number(COUNT),
         of(0.0001..=0.5_f64),
         number(COUNT),
         of(0.0021..=0.26_f64),
+        of(vec(pattern.prop_map(|text| text.parse().unwrap()), 0..4)),
+        of(vec(quota.prop_map(|text| text.parse().unwrap()), 0..4)),
+        number(usize::MAX),
     );
     let process = (
         of(path),
@@ -166,6 +171,9 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 own_namespace: per_type.6,
                 input_counter: per_type.4,
                 max_series: limits.0.map(Count),
+                deny: limits.5,
+                quota: limits.6,
+                max_memory: limits.7.map(Size),
                 max_timer_values: limits.1.map(Count),
                 timer_error: limits.2.map(RelativeError),
                 max_set_values: limits.3.map(Count),
