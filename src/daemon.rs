@@ -204,6 +204,10 @@ fn start_stages(
     for address in repeated_to {
         log::info!("every UDP datagram is repeated to udp://{address}");
     }
+    let delay = rules::live_delay(config);
+    if !delay.is_zero() {
+        log::info!("spread: Graphite sinks are sent a slot {delay:?} after its end");
+    }
     let flusher = Flusher::new(rules::of_flusher(config, state_file), links, inbox, outlets);
     let ended = event.clone();
     let flusher = thread::Builder::new()
@@ -259,6 +263,7 @@ fn io_settings(config: &Config, sinks: Vec<SinkAddress>) -> crate::io::Settings 
     let queue_bytes = config.queue_bytes as u64;
     let mut settings = crate::io::Settings::new(sinks, queue_bytes, config.flush_interval);
     settings.command_patience.run = config.command_timeout;
+    settings.live_delay = rules::live_delay(config);
     settings
 }
 

@@ -74,6 +74,7 @@ impl Config {
             repeat: listed_once(settings.repeat).unwrap_or_default(),
             sinks: listed_once(settings.sink).unwrap_or_default(),
             queue_bytes: settings.queue_bytes.map_or(256 << 20, |Size(bytes)| bytes),
+            spread: settings.spread.unwrap_or_default(),
             command_timeout: settings
                 .command_timeout
                 .map_or(default_command_timeout(flush_interval), |Time(time)| time),

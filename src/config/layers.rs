@@ -34,6 +34,7 @@ impl Settings {
             repeat
             sink
             queue_bytes
+            spread
             command_timeout
             flush
             align

@@ -31,7 +31,7 @@ use crate::kernel::EngineChoice;
 use crate::metric::{Pattern, Quota};
 use crate::naming::{Dialect, ExtendedCounters, Histogram};
 use crate::repeat::RepeatAddress;
-use crate::sink::SinkAddress;
+use crate::sink::{SinkAddress, Spread};
 use crate::snapshot::{Idle, IdleTimes};
 use crate::telemetry::OwnWords;
 use crate::transport::{BindAddress, LivenessAddress, ManagementAddress};
@@ -72,6 +72,8 @@ pub struct Config {
     pub sinks: Vec<SinkAddress>,
     /// How much each sink may keep while its server is away; at least 1.
     pub queue_bytes: usize,
+    /// The share of the flush interval over which hosts send.
+    pub spread: Spread,
     /// How long a command may take for the points of a flush; above 0.
     pub command_timeout: Duration,
 

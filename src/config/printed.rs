@@ -50,6 +50,7 @@ impl From<&Config> for Settings {
             repeat: Some(config.repeat.clone()),
             sink: Some(config.sinks.clone()),
             queue_bytes: Some(Size(config.queue_bytes)),
+            spread: Some(config.spread),
             command_timeout: Some(Time(config.command_timeout)),
             flush: Some(FlushInterval(config.flush_interval)),
             align: Some(config.align),

@@ -19,7 +19,7 @@ use crate::kernel::EngineChoice;
 use crate::metric::{Pattern, Quota};
 use crate::naming::{Dialect, ExtendedCounters, Histogram};
 use crate::repeat::RepeatAddress;
-use crate::sink::SinkAddress;
+use crate::sink::{SinkAddress, Spread};
 use crate::snapshot::Idle;
 use crate::telemetry::OwnWords;
 use crate::transport::{BindAddress, LivenessAddress};
@@ -157,6 +157,17 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<Size>)]
     #[serde(with = "text::one")]
     pub queue_bytes: Option<Size>,
+
+    /// Send each slot within this share of the flush interval, hosts one after the other [default: 0]
+    ///
+    /// With 0.2 and a flush of 10s a host sends at its own moment in the 2 s behind the end of a slot,
+    /// which follows from its name. For hundreds of hosts with one Graphite server. Slots are cut and
+    /// stamped as without it, and wait in memory; commands and the console get theirs at once. Up to
+    /// 0.9.
+    #[arg(long, value_name = "SHARE", help_heading = SINKS)]
+    #[arg(value_parser = text::parse::<Spread>)]
+    #[serde(with = "text::ratio")]
+    pub spread: Option<Spread>,
 
     /// How long a command: sink may take for the points of a flush
     /// [default: the flush interval, but at least 10s]

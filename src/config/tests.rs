@@ -36,6 +36,7 @@ fn an_empty_file_gives_the_defaults() {
         repeat: Vec::new(),
         sinks: Vec::new(),
         queue_bytes: 256 * 1024 * 1024,
+        spread: Spread::default(),
         command_timeout: Duration::from_secs(10),
         flush_interval: Duration::from_secs(10),
         align: true,

@@ -81,16 +81,15 @@ pub(super) mod percents {
 pub(super) mod ratio {
     use serde::Serializer;
 
-    use crate::config::values::RelativeError;
-
     pub(crate) use super::one::deserialize;
 
-    pub(crate) fn serialize<S: Serializer, const MIN_PPM: u32, const MAX_PPM: u32>(
-        ratio: &Option<RelativeError<MIN_PPM, MAX_PPM>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T, S>(ratio: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        T: Copy + Into<f64>,
+        S: Serializer,
+    {
         match ratio {
-            Some(RelativeError(ratio)) => serializer.serialize_f64(*ratio),
+            Some(ratio) => serializer.serialize_f64((*ratio).into()),
             None => serializer.serialize_none(),
         }
     }

@@ -244,6 +244,12 @@ impl<const MIN_PPM: u32, const MAX_PPM: u32> FromStr for RelativeError<MIN_PPM, 
     }
 }
 
+impl<const MIN_PPM: u32, const MAX_PPM: u32> From<RelativeError<MIN_PPM, MAX_PPM>> for f64 {
+    fn from(error: RelativeError<MIN_PPM, MAX_PPM>) -> Self {
+        error.0
+    }
+}
+
 /// The name of a statistic: letters, digits and `_`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatisticName(pub String);

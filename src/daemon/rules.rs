@@ -1,5 +1,7 @@
 //! What each stage is told of the configuration.
 
+use std::time::Duration;
+
 use crate::config::Config;
 use crate::flusher::{FlusherSettings, StateFile};
 use crate::metric::{InputRules, Limits, SetPrecision};
@@ -72,6 +74,14 @@ pub(super) fn of_shards(config: &Config) -> ShardRules {
         },
         max_wait: config.max_wait,
     }
+}
+
+/// How long a Graphite sink waits with the slot of a flush.
+pub(super) fn live_delay(config: &Config) -> Duration {
+    // With its domain, as hosts of two domains may share the first label.
+    let name = rustix::system::uname();
+    let host = name.nodename().to_string_lossy();
+    config.spread.delay(&host, config.flush_interval)
 }
 
 fn input_rules(config: &Config) -> InputRules {

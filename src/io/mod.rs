@@ -29,6 +29,8 @@ pub struct Settings {
     pub queue_bytes: u64,
     /// The time between two flushes, which paces what is sent after an outage.
     pub flush_interval: Duration,
+    /// How long the slot of a flush waits before a Graphite sink sends it.
+    pub live_delay: Duration,
     /// `None`: io_uring, and tokio where that is blocked.
     pub backend: Option<Backend>,
     /// How long a Graphite sink waits for what.
@@ -46,6 +48,7 @@ impl Settings {
             sinks,
             queue_bytes,
             flush_interval,
+            live_delay: Duration::ZERO,
             backend: None,
             patience: Patience::default(),
             command_patience: command::Patience::new(flush_interval),

@@ -95,6 +95,7 @@ impl RunningSink {
     ) -> io::Result<RunningSink> {
         let (bytes_max, order) = queue_settings(address, settings);
         let queue = Arc::new(Queue::new(address.to_string(), order, bytes_max));
+        queue.set_live_delay(settings.live_delay);
         let handle = SinkHandle::new(address.clone(), name, Arc::clone(&queue));
         let spooler = match &address.spool {
             Some(spool) => Some(start_spooler(&handle, spool)?),
@@ -162,6 +163,7 @@ impl RunningSink {
         let queue = self.handle.queue();
         let (bytes_max, order) = queue_settings(address, settings);
         queue.change(bytes_max, order);
+        queue.set_live_delay(settings.live_delay);
         if let Some(spool) = &address.spool {
             queue.resize_spool(spool.bytes_max);
         }

@@ -45,6 +45,12 @@ pub struct Backlog {
     last_live: Option<(Instant, u64)>,
     /// When the first part of an older slot went.
     last_old: Option<Instant>,
+    /// How long after its flush began the newest slot may go, see [`Backlog::set_live_delay`].
+    live_delay: Duration,
+    /// When the flush under way began, until the first part of it comes.
+    flush_began: Option<Instant>,
+    /// When the newest slot may go.
+    live_due: Option<Instant>,
     /// The part of an older slot that went last, without its bytes, if nothing newer went after it.
     old_under_way: Option<Part>,
     /// Of the parts that were pushed.
@@ -119,6 +125,9 @@ impl Backlog {
             number_next: SPOOLED + 2,
             last_live: None,
             last_old: None,
+            live_delay: Duration::ZERO,
+            flush_began: None,
+            live_due: None,
             old_under_way: None,
             lines: 0,
             bytes: 0,
@@ -137,6 +146,8 @@ impl Backlog {
         self.bytes += part.size_bytes();
         if part.index == 0 {
             self.number_next += 1;
+            let began = self.flush_began.take();
+            self.live_due = began.map(|began| began + self.live_delay);
         }
         self.waiting.push_back(Entry {
             number: self.number_next - 1,
@@ -144,6 +155,18 @@ impl Backlog {
             origin: Origin::Pushed,
         });
         self.give_up_excess()
+    }
+
+    /// The newest slot waits for so long after its flush began, so that many hosts do not send at one
+    /// moment. It does not where it would fill more than half of the queue, as what does not fit is
+    /// lost. Only with [`Order::LiveFirst`].
+    pub fn set_live_delay(&mut self, delay: Duration) {
+        self.live_delay = delay;
+    }
+
+    /// A flush begins, of which parts may come.
+    pub fn begin_slot(&mut self, now: Instant) {
+        self.flush_began = Some(now);
     }
 
     fn give_up_excess(&mut self) -> Vec<Part> {
@@ -202,7 +225,7 @@ impl Backlog {
         }
         let entry = match self.order {
             Order::Arrival => self.waiting.pop_front(),
-            Order::LiveFirst { .. } if self.newest_is_live() => {
+            Order::LiveFirst { .. } if self.live_due(now).is_some_and(|due| due <= now) => {
                 let live = self.number_next - 1;
                 if self.last_live.is_none_or(|(_, number)| number != live) {
                     self.last_live = Some((now, live));
@@ -232,27 +255,40 @@ impl Backlog {
     /// When the next part may go: `now` at the earliest, never if nothing waits or what waits must
     /// let the spool go first.
     pub fn due(&self, now: Instant) -> Option<Instant> {
-        if self.waiting.is_empty() {
+        match self.order {
+            Order::Arrival => (!self.waiting.is_empty()).then_some(now),
+            Order::LiveFirst { flush_interval } => {
+                // While the live slot waits for its time, old ones need not.
+                let (live, old) = (self.live_due(now), self.old_due(now, flush_interval));
+                live.into_iter().chain(old).min()
+            }
+        }
+    }
+
+    /// When the newest slot may go; None if nothing of it waits.
+    fn live_due(&self, now: Instant) -> Option<Instant> {
+        let waits = self.paced && self.bytes <= self.bytes_max / 2;
+        let due = self
+            .live_due
+            .filter(|_| waits)
+            .map_or(now, |due| due.max(now));
+        self.newest_is_live().then_some(due)
+    }
+
+    /// When the oldest part may go, if it is not of the newest slot.
+    fn old_due(&self, now: Instant, flush_interval: Duration) -> Option<Instant> {
+        let oldest = self.waiting.front()?;
+        if self.is_live(oldest) || (self.spool_first && !self.oldest_is_spooled()) {
             return None;
         }
-        match self.order {
-            Order::LiveFirst { .. }
-                if self.spool_first && !self.newest_is_live() && !self.oldest_is_spooled() =>
-            {
-                None
-            }
-            Order::LiveFirst { flush_interval } if self.paced && !self.newest_is_live() => {
-                if self.oldest_continues() {
-                    return Some(now);
-                }
-                // Counted from where a slot began: a sink that needs more than half an interval
-                // for one slot would otherwise never come to the old ones.
-                let after_old = self.last_old.map(|began| began + flush_interval);
-                let after_live = self.last_live.map(|(began, _)| began + flush_interval / 2);
-                Some(now.max(after_old.max(after_live).unwrap_or(now)))
-            }
-            Order::Arrival | Order::LiveFirst { .. } => Some(now),
+        if !self.paced || self.oldest_continues() {
+            return Some(now);
         }
+        // Counted from where a slot began: a sink that needs more than half an interval
+        // for one slot would otherwise never come to the old ones.
+        let after_old = self.last_old.map(|began| began + flush_interval);
+        let after_live = self.last_live.map(|(began, _)| began + flush_interval / 2);
+        Some(now.max(after_old.max(after_live).unwrap_or(now)))
     }
 
     /// The part on its way was written whole.
@@ -342,7 +378,11 @@ impl Backlog {
 
     fn newest_is_live(&self) -> bool {
         let newest = self.waiting.back();
-        newest.is_some_and(|newest| newest.number + 1 == self.number_next)
+        newest.is_some_and(|newest| self.is_live(newest))
+    }
+
+    fn is_live(&self, entry: &Entry) -> bool {
+        entry.number + 1 == self.number_next
     }
 
     /// Whether the oldest is of the slot that is under way, so that it does not wait for its time.

@@ -15,12 +15,14 @@ mod handle;
 pub mod queue;
 pub mod spool;
 pub mod spooler;
+pub mod spread;
 pub mod stream;
 
 pub use address::{Lifetime, SinkAddress};
 pub use counters::{Counters, LastSlot};
 pub use handle::SinkHandle;
 pub use queue::Queue;
+pub use spread::Spread;
 
 /// A part of the formatted points of one flush for one sink. A small flush has only one.
 #[derive(Clone, Debug)]

@@ -67,7 +67,9 @@ impl Queue {
 
     /// The parts of a slot begin to come.
     pub fn begin_slot(&self) {
-        self.lock().in_slot = true;
+        let mut state = self.lock();
+        state.in_slot = true;
+        state.backlog.begin_slot(Instant::now());
     }
 
     /// The slot is whole: no further part of it comes.
@@ -366,6 +368,11 @@ impl Queue {
         drop(state);
         self.notify();
         self.log_dropped(tell, bytes_max);
+    }
+
+    /// The newest slot waits so long from now on, see [`Backlog::set_live_delay`].
+    pub fn set_live_delay(&self, delay: Duration) {
+        self.lock().backlog.set_live_delay(delay);
     }
 
     /// The spool holds at most this much from its next part on.

@@ -58,6 +58,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         of(any::<u32>()),
         of(1_000_000..=86_400_000_000_000_u64),
         flag.clone(),
+        of(0.0..=0.9_f64),
     );
     let adding = (
         of(prop_oneof![
@@ -143,6 +144,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 repeat: receiving.7,
                 sink: sending.0,
                 queue_bytes: sending.1.map(Size),
+                spread: sending.5.map(|share| share.to_string().parse().unwrap()),
                 command_timeout: sending.2.map(|ns| Time(Duration::from_nanos(ns.into()))),
                 flush: sending.3.map(|ns| FlushInterval(Duration::from_nanos(ns))),
                 align: sending.4,

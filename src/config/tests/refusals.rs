@@ -132,6 +132,12 @@ fn wrong_values_are_refused_where_they_stand() {
             "set_error = 1",
             "`1` is not a relative error from 0.0021 to 0.26",
         ),
+        (
+            "spread = 0.91",
+            "`0.91` is not a share of the flush interval from 0 to 0.9",
+        ),
+        ("spread = -0.1", "`-0.1` is not a share"),
+        ("spread = nan", "`NaN` is not a share"),
         ("counter_prefix = 'a b'", "the path `a b` holds ' ': only"),
         ("input_counter = 'a|b'", "the path `a|b` holds '|': only"),
         ("kv_prefix = 'ä'", "the path `ä` holds 'ä': only"),

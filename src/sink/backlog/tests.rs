@@ -1,5 +1,7 @@
 //! The order of slots, with a clock that the test holds.
 
+mod spread;
+
 use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(10);
