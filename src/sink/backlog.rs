@@ -181,6 +181,27 @@ impl Backlog {
         given_up
     }
 
+    /// Removes what waits with the time stamp of a slot that is about to come, and returns the lines
+    /// that are not sent because of it: in Graphite the newer points would be written over them, or,
+    /// if they went later, be lost. Nothing is removed in the order of arrival, whose receivers add
+    /// up, and where several slots share a second.
+    pub fn supersede(&mut self, end_unix_s: u64) -> u64 {
+        match self.order {
+            Order::LiveFirst { flush_interval } if flush_interval >= Duration::from_secs(1) => {}
+            Order::LiveFirst { .. } | Order::Arrival => return 0,
+        }
+        let lines_before = self.lines;
+        let (older, rest): (Vec<Entry>, _) = self.waiting.drain(..).partition(|entry| {
+            let is_spooled = matches!(entry.origin, Origin::Spooled(_));
+            entry.part.end_unix_s == end_unix_s && !is_spooled
+        });
+        self.waiting = rest.into();
+        for entry in &older {
+            self.forget(entry);
+        }
+        lines_before - self.lines
+    }
+
     /// How many bytes it holds at most.
     pub fn bytes_max(&self) -> u64 {
         self.bytes_max

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A sink's counters, all taken in one look: `lines_pushed` is always the sum of `lines_sent`,
-/// `lines_queued`, `lines_spooled` and `lines_dropped`.
+/// `lines_queued`, `lines_spooled`, `lines_dropped` and `lines_superseded`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Lines that the flusher handed over, and those found in the spool at start.
@@ -23,6 +23,9 @@ pub struct Counters {
     pub bytes_spooled: u64,
     /// Lines given up because queue and spool were full or the sink is gone for good.
     pub lines_dropped: u64,
+    /// Lines that waited when the slot of their time stamp came again, whole: that one is sent in
+    /// their place.
+    pub lines_superseded: u64,
     /// Connections made after the first one; those of a sink that makes one for each slot do not
     /// count.
     pub reconnects: u64,

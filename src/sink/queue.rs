@@ -93,6 +93,9 @@ impl Queue {
             state.counters.lines_dropped += part.lines;
             return;
         }
+        if part.index == 0 {
+            state.counters.lines_superseded += state.backlog.supersede(part.end_unix_s);
+        }
         let given_up = state.backlog.push(part);
         let bytes_max = state.backlog.bytes_max();
         let dropped = state.spool_or_drop(given_up, bytes_max);

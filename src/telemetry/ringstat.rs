@@ -3,8 +3,8 @@
 //!
 //! They balance. Per flush: `datagrams = datagrams.parsed + datagrams.skipped` and
 //! `lines + chained = samples + refused.* + skipped`. Over time, for each sink:
-//! the sum of `points` = the sum of `lines` and `dropped_lines` + `queued_lines` + `spooled_lines`
-//! (lines that a spool held at start are beside that).
+//! the sum of `points` = the sum of `lines`, `dropped_lines` and `superseded_lines` + `queued_lines` +
+//! `spooled_lines` (lines that a spool held at start are beside that).
 
 use std::time::Duration;
 
@@ -139,6 +139,10 @@ impl<P: Points> Writer<'_, P> {
         count("spooled_lines", now.lines_spooled);
         count("spooled_bytes", now.bytes_spooled);
         count("dropped_lines", now.lines_dropped - last.lines_dropped);
+        count(
+            "superseded_lines",
+            now.lines_superseded - last.lines_superseded,
+        );
         count("reconnects", now.reconnects - last.reconnects);
     }
 }

@@ -99,7 +99,7 @@ impl Points {
         for flush in self.own_by_flush() {
             let of_sink = |name: &str| flush.own_sum(&format!("sink.{sink}.{name}"));
             points += flush.own_sum("points");
-            accounted += of_sink("lines") + of_sink("dropped_lines");
+            accounted += of_sink("lines") + of_sink("dropped_lines") + of_sink("superseded_lines");
             assert_eq!(points, accounted + of_sink("queued_lines"), "{flush:?}");
         }
         assert!(points > 0.0, "there was more than one flush");

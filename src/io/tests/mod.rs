@@ -108,7 +108,8 @@ fn assert_balanced(counters: Counters) {
         counters.lines_sent
             + counters.lines_queued
             + counters.lines_spooled
-            + counters.lines_dropped,
+            + counters.lines_dropped
+            + counters.lines_superseded,
         "{counters:?}"
     );
 }

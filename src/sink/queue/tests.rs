@@ -119,6 +119,31 @@ fn a_repeated_slot_counts_once() {
     assert_eq!(queue.counters().bytes_sent, 100);
 }
 
+/// Goal: of a slot that comes again with its time stamp only the second one is sent, and the lines of
+/// the first are counted. Method: three parts wait, then the slot comes again; once more for a sink
+/// whose receiver adds up.
+#[test]
+fn a_slot_that_comes_again_takes_the_place_of_what_waits() {
+    let flush_interval = Duration::from_secs(10);
+    for (order, superseded) in [
+        (Order::LiveFirst { flush_interval }, 30),
+        (Order::Arrival, 0),
+    ] {
+        let queue = Queue::new("test".to_owned(), order, 10_000);
+        for index in 0..3 {
+            queue.push(Part { index, ..slot(1) });
+        }
+        queue.push(Part {
+            lines: 5,
+            ..slot(1)
+        });
+        let counters = queue.counters();
+        assert_eq!(counters.lines_superseded, superseded);
+        assert_eq!(counters.lines_queued, 35 - superseded);
+        assert_eq!(counters.lines_pushed, 35);
+    }
+}
+
 #[test]
 fn old_slots_wait_for_older_ones_from_the_spool() {
     let order = Order::LiveFirst {
