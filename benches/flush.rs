@@ -22,6 +22,7 @@ use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point, Points
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::{Part, SinkHandle};
 use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
+use ringstat::tap::TapRules;
 use rustix::time::{ClockId, clock_gettime};
 
 #[global_allocator]
@@ -61,6 +62,7 @@ impl Rig {
             set_hash: SetHash::new(),
             refused_lines_max: 0,
             epoch: Instant::now(),
+            tap: TapRules::default(),
         });
         shard.batch();
         for bytes in datagrams {

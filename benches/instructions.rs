@@ -19,6 +19,7 @@ use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Interval, Limits, SetHash};
 use ringstat::naming::Dialect;
 use ringstat::shard::{Shard, ShardSettings};
+use ringstat::tap::TapRules;
 
 const LINES: u64 = 50_000;
 const NAMES: u64 = 3_000;
@@ -59,6 +60,7 @@ fn feed(rounds: u64) {
         set_hash: SetHash::new(),
         refused_lines_max: 0,
         epoch: Instant::now(),
+        tap: TapRules::default(),
     });
     for _ in 0..rounds {
         shard.batch();

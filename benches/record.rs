@@ -12,6 +12,7 @@ use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Interval, Limits, SetHash};
 use ringstat::naming::Dialect;
 use ringstat::shard::{Shard, ShardSettings};
+use ringstat::tap::TapRules;
 
 #[global_allocator]
 static ALLOCATOR: allocated::Counting = allocated::Counting;
@@ -33,6 +34,7 @@ fn shard() -> Shard {
         set_hash: SetHash::new(),
         refused_lines_max: 0,
         epoch: Instant::now(),
+        tap: TapRules::default(),
     })
 }
 

@@ -9,6 +9,7 @@ mod rules;
 mod shards;
 mod streams;
 
+use std::ffi::CString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -90,6 +91,9 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     // A daemon in the background leaves its directory. In one that was removed meanwhile relative
     // paths lead nowhere in any case.
     let directory = std::env::current_dir().unwrap_or_default();
+    if let Some(title) = &config.title {
+        call_process(title);
+    }
     let config = &config.clone().in_directory(&directory);
     let outlets = outlets::choose(config)?;
     let state_file = rules::state_file(config);
@@ -129,6 +133,14 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     stages.wait(Reloader::new(process, directory, config.clone(), shown));
     drop(pid_file);
     Ok(())
+}
+
+/// Shows the process under this name; on Linux that is the name of its first thread.
+fn call_process(title: &str) {
+    let name = CString::new(title).expect("a title is printable");
+    if let Err(error) = rustix::thread::set_name(&name) {
+        log::debug!("cannot call the process {title}: {error}");
+    }
 }
 
 /// What runs.

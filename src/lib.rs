@@ -20,6 +20,8 @@ pub mod metric;
 
 pub mod repeat;
 
+pub mod tap;
+
 pub mod shard;
 
 pub mod snapshot;

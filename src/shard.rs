@@ -18,6 +18,7 @@ use crate::metric::{
 };
 use crate::protocol::{self, LineCounts, Record};
 use crate::repeat::{RepeatCounts, Repeater};
+use crate::tap::{NameCounts, Tap, TapRules};
 
 pub use streams::ConnectionCounts;
 
@@ -115,6 +116,8 @@ pub struct HandOver {
     pub cpu_time: Duration,
     /// What it repeated, by destination.
     pub repeated: Vec<RepeatCounts>,
+    /// How many lines came for each name, if that is asked for.
+    pub names: NameCounts,
     /// False if it stopped before it had taken all that the kernel held.
     pub is_drained: bool,
 }
@@ -130,6 +133,8 @@ pub struct ShardRules {
     pub refused_lines_max: usize,
     /// How long a batch may gather.
     pub max_wait: Duration,
+    /// What is done with lines as they come.
+    pub tap: TapRules,
 }
 
 /// How a shard is set up.
@@ -147,6 +152,8 @@ pub struct ShardSettings {
     pub refused_lines_max: usize,
     /// Where the stamps of batches begin; the same for all shards.
     pub epoch: Instant,
+    /// What is done with lines as they come.
+    pub tap: TapRules,
 }
 
 /// One shard, apart from where its datagrams come from.
@@ -160,6 +167,8 @@ pub struct Shard {
     gathered: Gathered<'static>,
     /// Where each datagram goes besides. Boxed, as most shards have none.
     repeater: Option<Box<Repeater>>,
+    /// Looks at each line. Boxed, as most shards have none.
+    tap: Option<Box<Tap>>,
     /// What it goes by from the next hand-over on.
     change: Option<ShardRules>,
 }
@@ -205,6 +214,7 @@ impl Shard {
             },
             gathered: Gathered::default(),
             repeater: None,
+            tap: Tap::by(settings.tap),
             change: None,
         }
     }
@@ -289,9 +299,11 @@ impl Shard {
         let counts = std::mem::take(&mut self.counts);
         self.counts.connections.open = counts.connections.open;
         let interval = self.recorder.table.hand_over(empty);
+        let names = self.tap.as_mut().map(|tap| tap.take_names());
         if let Some(rules) = self.change.take() {
             self.recorder.table.change(rules.input, rules.limits);
             self.recorder.refused.lines_max = rules.refused_lines_max;
+            self.tap = Tap::by(rules.tap);
         }
         HandOver {
             shard: self.shard,
@@ -314,6 +326,7 @@ impl Shard {
                 .repeater
                 .as_mut()
                 .map_or(Vec::new(), |it| it.take_counts()),
+            names: names.unwrap_or_default(),
             is_drained: true,
         }
     }
@@ -348,6 +361,9 @@ impl Visit for Shard {
         if let Some(repeater) = &mut self.repeater {
             // Without the line that was cut: half of it could be read as another sample.
             repeater.take(bytes);
+        }
+        if let Some(tap) = &mut self.tap {
+            tap.datagram(bytes);
         }
         let mut recording = Recording {
             gathered: std::mem::take(&mut self.gathered),

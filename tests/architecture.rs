@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 21] = [
+const MODULES: [(&str, &[&str]); 22] = [
     ("cli", &["compare", "config"]),
     (
         "config",
@@ -27,7 +27,8 @@ const MODULES: [(&str, &[&str]); 21] = [
     ("protocol", &["metric", "simd"]),
     ("metric", &["simd"]),
     ("repeat", &[]),
-    ("shard", &["kernel", "metric", "protocol", "repeat"]),
+    ("tap", &["metric", "protocol"]),
+    ("shard", &["kernel", "metric", "protocol", "repeat", "tap"]),
     ("snapshot", &["metric"]),
     ("naming", &["metric", "snapshot"]),
     ("format", &["metric", "naming"]),
@@ -48,6 +49,7 @@ const MODULES: [(&str, &[&str]); 21] = [
             "shard",
             "sink",
             "snapshot",
+            "tap",
             "telemetry",
         ],
     ),
@@ -78,6 +80,7 @@ const MODULES: [(&str, &[&str]); 21] = [
             "shard",
             "sink",
             "streams",
+            "tap",
             "telemetry",
             "transport",
         ],

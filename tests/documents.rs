@@ -19,6 +19,7 @@ use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::Counters;
 use ringstat::sink::address::{Place, SINK_TYPES};
 use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
+use ringstat::tap::TapRules;
 use ringstat::telemetry::{FlushCounts, OwnLines, OwnWords, Telemetry};
 
 fn root() -> &'static Path {
@@ -135,6 +136,7 @@ fn output(naming: Dialect, datagrams: &str) -> String {
         set_hash: SetHash::new(),
         refused_lines_max: 0,
         epoch: Instant::now(),
+        tap: TapRules::default(),
     });
     shard.batch();
     for line in datagrams.lines() {
@@ -282,6 +284,7 @@ fn refusals(line: &str) -> Vec<&'static str> {
         set_hash: SetHash::new(),
         refused_lines_max: 9,
         epoch: Instant::now(),
+        tap: TapRules::default(),
     });
     shard.batch();
     shard.datagram(Datagram {

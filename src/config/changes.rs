@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Config, Machine, file};
 
 /// Settings that hold as long as the daemon runs.
-const FIXED: [&str; 11] = [
+const FIXED: [&str; 12] = [
     "bind",
     "daemonize",
     "engine",
@@ -19,6 +19,7 @@ const FIXED: [&str; 11] = [
     "receive_buffer",
     "repeat",
     "shards",
+    "title",
 ];
 
 /// One setting that differs.

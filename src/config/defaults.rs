@@ -7,8 +7,8 @@ use log::LevelFilter;
 use super::management::Management;
 use super::prefix::{PathText, Prefix};
 use super::values::{
-    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size,
-    StatisticName, Time,
+    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percent, Percents, RelativeError, Size,
+    StatisticName, Time, Title,
 };
 use super::{Config, Machine, Settings, relations};
 use crate::metric::Quota;
@@ -135,6 +135,13 @@ impl Config {
             log: settings.log.map(|FilePath(path)| path.into()),
             syslog: settings.syslog,
             log_level: log_level.max(level_of(settings.verbose)),
+            log_lines: settings.log_lines.unwrap_or(false),
+            name_counts: settings.name_counts.map(|Time(time)| time),
+            name_counts_percent: settings
+                .name_counts_percent
+                .map_or(100.0, |Percent(percent)| percent),
+            name_counts_file: settings.name_counts_file.map(|FilePath(path)| path.into()),
+            title: settings.title.map(|Title(title)| title),
             verbose: settings.verbose,
         };
         relations::check(&config)?;

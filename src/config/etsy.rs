@@ -15,7 +15,8 @@ use std::path::Path;
 use super::Settings;
 use super::file::Mistake;
 use super::foreign::Format;
-use literal::Literal;
+use super::values::Title;
+use literal::{Content, Literal};
 use object::Object;
 
 /// Reads the settings in a file, and what is to be said of it: a line each, with its place.
@@ -129,16 +130,10 @@ impl Reader<'_> {
         if object.flag("debug").is_some_and(|(_, debug)| debug) {
             self.set_always("verbose", 1);
         }
+        self.title(object)?;
         self.log(object)?;
         if let Some((value, true)) = object.flag("dumpMessages") {
-            self.note(
-                value,
-                "dumpMessages: what comes in is not logged; -v logs some of the lines that are \
-                 refused",
-            );
-        }
-        if let Some((value, true)) = object.flag("title") {
-            self.note(value, "title: the process keeps its name");
+            self.set("log_lines", true, value)?;
         }
         if let Some((value, true)) = object.flag("automaticConfigReload") {
             self.note(
@@ -147,11 +142,39 @@ impl Reader<'_> {
             );
         }
         self.management(object)?;
-        if let Some(value) = object.take("keyFlush")
-            && Object::of(value, self.text)?.number("interval")?.is_some()
-        {
-            self.note(value, "keyFlush: the most frequent names are not logged");
+        self.name_counts(object)
+    }
+
+    /// What the process is called; `false` or nothing keeps the name.
+    fn title(&mut self, object: &mut Object<'_>) -> Result<(), Mistake> {
+        match object.take("title") {
+            None => self.set_always("title", "statsd"),
+            Some(value) => match &value.content {
+                Content::Flag(false) => {}
+                Content::Text(title) if title.is_empty() => {}
+                Content::Text(title) => self.set("title", title.clone(), value)?,
+                _ => return Err(self.mistake(value, "title is a text in quotes, or false")),
+            },
         }
+        Ok(())
+    }
+
+    /// How often names are written with the number of their lines.
+    fn name_counts(&mut self, object: &mut Object<'_>) -> Result<(), Mistake> {
+        let mut key_flush = object.object("keyFlush")?;
+        let percent = key_flush.number("percent")?;
+        let file = key_flush.text("log")?.filter(|(_, path)| !path.is_empty());
+        // Without an interval, as with one of 0, nothing is written, whatever else is set.
+        if let Some((value, interval_ms)) = key_flush.number("interval")?.filter(|it| it.1 > 0.0) {
+            self.set("name_counts", format!("{interval_ms}ms"), value)?;
+            if let Some((value, percent)) = percent {
+                self.set("name_counts_percent", percent.min(100.0), value)?;
+            }
+            if let Some((value, path)) = file {
+                self.set("name_counts_file", path, value)?;
+            }
+        }
+        self.note_rest(&key_flush, "keyFlush.");
         Ok(())
     }
 
@@ -194,12 +217,21 @@ impl Reader<'_> {
                 ));
             }
         }
-        for key in ["application", "level"] {
-            if let Some(value) = log.take(key) {
-                let text =
-                    format!("log.{key}: each line is logged as ringstat, with its own level");
-                self.note(value, &text);
+        if let Some((value, name)) = log.text("application")? {
+            let title = self
+                .settings
+                .title
+                .as_ref()
+                .map(|Title(title)| title.as_str());
+            if title != Some(name) {
+                self.note(
+                    value,
+                    "log.application: syslog knows the process by its title",
+                );
             }
+        }
+        if let Some(value) = log.take("level") {
+            self.note(value, "log.level: each message has a level of its own");
         }
         self.note_rest(&log, "log.");
         Ok(())

@@ -77,6 +77,11 @@ impl Settings {
             log
             syslog
             log_level
+            log_lines
+            name_counts
+            name_counts_percent
+            name_counts_file
+            title
         }
     }
 }

@@ -160,6 +160,16 @@ pub struct Config {
     pub syslog: Option<Facility>,
     /// From which level on messages are logged, `verbose` included.
     pub log_level: LevelFilter,
+    /// Whether every line is logged as it comes.
+    pub log_lines: bool,
+    /// How often the number of lines of each name is written; None: never.
+    pub name_counts: Option<Duration>,
+    /// How many of the names are written, the busiest, in percent: 0 to 100.
+    pub name_counts_percent: f64,
+    /// Where they are appended to; None: the standard output.
+    pub name_counts_file: Option<PathBuf>,
+    /// What process and messages to syslog are called; None: as the program was started.
+    pub title: Option<String>,
     /// How often -v was given: from 1 on a sample of the refused lines is logged.
     pub verbose: u8,
 }

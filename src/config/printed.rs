@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::management::Management;
 use super::prefix::{PathText, Prefix};
 use super::values::{
-    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, RelativeError, Size,
-    StatisticName, Time,
+    Count, DatagramSize, FilePath, FlushInterval, LogLevel, Percent, Percents, RelativeError, Size,
+    StatisticName, Time, Title,
 };
 use super::{Config, Settings};
 
@@ -93,6 +93,11 @@ impl From<&Config> for Settings {
             log: config.log.as_ref().map(path),
             syslog: config.syslog,
             log_level: Some(LogLevel(config.log_level)),
+            log_lines: Some(config.log_lines),
+            name_counts: config.name_counts.map(Time),
+            name_counts_percent: Some(Percent(config.name_counts_percent)),
+            name_counts_file: config.name_counts_file.as_ref().map(path),
+            title: config.title.clone().map(Title),
             verbose: config.verbose,
         }
     }

@@ -31,6 +31,7 @@ pub(super) fn check(config: &Config) -> Result<(), String> {
     check_sinks(config)?;
     check_standard_input(config)?;
     check_log(config)?;
+    check_name_counts(config)?;
     check_input_counter(config)?;
     check_own_metrics(config)?;
     check_type_prefixes(config)?;
@@ -331,6 +332,19 @@ fn check_standard_input(config: &Config) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+fn check_name_counts(config: &Config) -> Result<(), String> {
+    match (config.name_counts, &config.name_counts_file) {
+        (Some(Duration::ZERO), _) => Err(
+            "name_counts = 0s would write names all the time; leave it out for never".to_owned(),
+        ),
+        (None, Some(path)) => Err(format!(
+            "name_counts_file = {} has no effect without name_counts",
+            path.display()
+        )),
+        (Some(_), _) | (None, None) => Ok(()),
+    }
 }
 
 fn check_log(config: &Config) -> Result<(), String> {

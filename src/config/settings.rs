@@ -12,8 +12,8 @@ use super::management::Management;
 use super::prefix::{PathText, Prefix};
 use super::text;
 use super::values::{
-    ConnectionCount, DatagramSize, FilePath, FlushInterval, LogLevel, Percents, SetError,
-    ShardCount, Size, StatisticName, TableCount, Time, TimerError,
+    ConnectionCount, DatagramSize, FilePath, FlushInterval, LogLevel, Percent, Percents, SetError,
+    ShardCount, Size, StatisticName, TableCount, Time, TimerError, Title,
 };
 use crate::kernel::EngineChoice;
 use crate::metric::{Pattern, Quota};
@@ -546,6 +546,44 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<LogLevel>)]
     #[serde(with = "text::one")]
     pub log_level: Option<LogLevel>,
+
+    /// Log every line as it comes [default: false]
+    ///
+    /// To find a client that misbehaves. Receiving waits for the log: with much traffic the kernel
+    /// drops datagrams.
+    #[arg(long, help_heading = PROCESS)]
+    #[arg(value_name = "true|false", hide_possible_values = true)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub log_lines: Option<bool>,
+
+    /// Write how many lines came for each name, the busiest first, this often [default: none]
+    ///
+    /// At the first flush after this time, as TIME count=N key=NAME. At most --max-series names are
+    /// counted. It costs a lookup more for each line.
+    #[arg(long, value_name = "TIME", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<Time>)]
+    #[serde(with = "text::one")]
+    pub name_counts: Option<Time>,
+
+    /// How many of these names are written, in percent [default: 100]
+    #[arg(long, value_name = "PERCENT", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<Percent>)]
+    #[serde(with = "text::one")]
+    pub name_counts_percent: Option<Percent>,
+
+    /// Append them to this file [default: the standard output]
+    #[arg(long, value_name = "FILE", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<FilePath>)]
+    #[serde(with = "text::one")]
+    pub name_counts_file: Option<FilePath>,
+
+    /// What the process is called in lists of processes, and in syslog [default: as it was started]
+    ///
+    /// Lists of processes show its first 15 bytes.
+    #[arg(long, value_name = "NAME", help_heading = PROCESS)]
+    #[arg(value_parser = text::parse::<Title>)]
+    #[serde(with = "text::one")]
+    pub title: Option<Title>,
 
     /// Log more: -v debug and a sample of the refused lines, -vv trace [default: 0]
     ///

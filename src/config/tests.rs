@@ -78,6 +78,11 @@ fn an_empty_file_gives_the_defaults() {
         log: None,
         syslog: None,
         log_level: LevelFilter::Info,
+        log_lines: false,
+        name_counts: None,
+        name_counts_percent: 100.0,
+        name_counts_file: None,
+        title: None,
         verbose: 0,
     };
     assert_eq!(config(""), Ok(expected));

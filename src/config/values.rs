@@ -293,6 +293,51 @@ impl fmt::Display for FilePath {
     }
 }
 
+/// A part of a whole, from 0 to 100.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent(pub f64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(Self(percent)),
+            _ => Err(format!("`{text}` is not a percentage from 0 to 100")),
+        }
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a process is called: printable, and nothing that ends the name in a line of syslog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Title(pub String);
+
+impl FromStr for Title {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fits = |c: char| c.is_ascii_graphic() && !":[]".contains(c);
+        match text.len() {
+            1..=48 if text.chars().all(fits) => Ok(Self(text.to_owned())),
+            _ => Err(format!(
+                "{text:?} is not a name of up to 48 characters without spaces, colons and brackets"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// From which level on messages are logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLevel(pub log::LevelFilter);

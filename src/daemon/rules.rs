@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::flusher::{FlusherSettings, StateFile};
+use crate::flusher::{FlusherSettings, NameLogRules, StateFile};
 use crate::metric::{InputRules, Limits, SetPrecision};
 use crate::naming::{Heads, Naming, NamingSettings};
 use crate::shard::ShardRules;
+use crate::tap::TapRules;
 use crate::telemetry::OwnLines;
 
 /// Refused lines that each shard keeps of an interval to be logged, if that is asked for.
@@ -40,6 +41,12 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
             suffix: config.suffix.clone(),
         }),
         state_file,
+        name_log: config.name_counts.map(|every| NameLogRules {
+            every,
+            percent: config.name_counts_percent,
+            path: config.name_counts_file.clone(),
+            names_max: config.max_series,
+        }),
     }
 }
 
@@ -73,6 +80,10 @@ pub(super) fn of_shards(config: &Config) -> ShardRules {
             _ => REFUSED_LINES_LOGGED_MAX,
         },
         max_wait: config.max_wait,
+        tap: TapRules {
+            logs_lines: config.log_lines,
+            names_max: config.name_counts.map_or(0, |_| config.max_series),
+        },
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) fn basis(config: &Config) -> ShardSettings {
         set_hash: SetHash::new(),
         refused_lines_max: rules.refused_lines_max,
         epoch: Instant::now(),
+        tap: rules.tap,
     }
 }
 

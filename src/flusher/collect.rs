@@ -13,6 +13,7 @@ use crate::metric::Interval;
 use crate::repeat::{Repeated, Watch};
 use crate::shard::{Command, HandOver, RefusedLine, ShardCounts, ShardRules};
 use crate::snapshot::Merger;
+use crate::tap::NameCounts;
 
 /// What all shards handed over, added up where it can be.
 #[derive(Debug, Default)]
@@ -24,6 +25,7 @@ pub(super) struct Collected {
     pub(super) receive_queue_bytes: u64,
     pub(super) receive: ReceiveCounters,
     pub(super) repeated: Repeated,
+    pub(super) names: Vec<NameCounts>,
     pub(super) busiest_shard: f64,
 }
 
@@ -246,6 +248,7 @@ impl Shard {
             log::error!("shard {number} stopped before it had read all that the kernel held");
         }
         self.watch_load(number, answer.cpu_time, collected);
+        collected.names.push(answer.names);
         // A quarter of the room is left for the names of an interval before anyone must go.
         self.is_full = answer.table.spellings >= max_series / 4 * 3;
         collected.intervals.push((answer.shard, answer.interval));

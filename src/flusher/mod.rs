@@ -2,6 +2,7 @@
 //! bytes to the sinks. A thread of its own: shards go on receiving, and sinks go on sending.
 
 mod collect;
+mod name_log;
 mod outputs;
 mod reload;
 mod schedule;
@@ -21,6 +22,8 @@ use crate::snapshot::{Idle, IdleRules, Merger, MergerSettings};
 use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
 use collect::Collector;
+use name_log::NameLog;
+pub use name_log::NameLogRules;
 use outputs::Outputs;
 pub use reload::Reload;
 use schedule::{Due, Moment, Schedule};
@@ -73,6 +76,8 @@ pub struct FlusherSettings {
     pub own: Option<OwnLines>,
     /// Where gauges' levels outlive a restart.
     pub state_file: Option<StateFile>,
+    /// How names are written with the number of their lines; None: they are not.
+    pub name_log: Option<NameLogRules>,
 }
 
 /// A flush waits for a shard for half an interval, within these bounds, beyond the wait for a batch.
@@ -118,6 +123,7 @@ pub struct Flusher {
     merger: Merger,
     outputs: Outputs,
     telemetry: Option<Telemetry>,
+    name_log: Option<NameLog>,
     /// The counters of the sinks at the last flush, in the order of the outlets.
     told: Vec<Counters>,
     /// How many points each sink got in it.
@@ -150,6 +156,7 @@ impl Flusher {
             merger,
             outputs: Outputs::new(outlets),
             telemetry,
+            name_log: settings.name_log.clone().map(NameLog::new),
             told: Vec::new(),
             points: 0,
             status: Status::default(),
@@ -222,6 +229,13 @@ impl Flusher {
         let outlets = self.outputs.outlets().iter();
         self.told = outlets.map(|outlet| outlet.sink.counters()).collect();
         self.outputs.begin(due.end.as_secs());
+        if let Some(names) = &mut self.name_log {
+            names.add(
+                collected.names,
+                &self.settings.input_rules,
+                due.end.as_secs(),
+            );
+        }
         self.merger.merge(&collected.intervals);
         counts.collecting = began.elapsed();
         let time = FlushTime {

@@ -1,5 +1,6 @@
 //! Goes on in another way between two slots: other rules, another schedule, other sinks.
 
+use super::name_log::NameLog;
 use super::schedule::Due;
 use super::{Flusher, FlusherSettings, Outlet, StateFile};
 use crate::shard::ShardRules;
@@ -33,6 +34,9 @@ impl Flusher {
         self.merger
             .change(settings.of_merger(), settings.input_rules);
         self.reload_telemetry(settings.own.as_ref(), &outlets);
+        if self.name_log.as_ref().map(NameLog::rules) != settings.name_log.as_ref() {
+            self.name_log = settings.name_log.clone().map(NameLog::new);
+        }
         self.outputs = super::Outputs::new(outlets);
         // What was written last, and when, is known of the file that is in use.
         if let Some(file) = self.settings.state_file.take()

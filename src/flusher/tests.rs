@@ -15,6 +15,7 @@ use crate::shard::{Shard, ShardSettings};
 use crate::sink::backlog::Order;
 use crate::sink::{Part, Queue, SinkAddress};
 use crate::snapshot::IdleTimes;
+use crate::tap::TapRules;
 use crate::telemetry::OwnWords;
 
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -32,6 +33,7 @@ fn settings() -> FlusherSettings {
         input_counter: None,
         own: None,
         state_file: None,
+        name_log: None,
     }
 }
 
@@ -90,6 +92,7 @@ impl Rig {
                 set_hash: SetHash::new(),
                 refused_lines_max: 0,
                 epoch: Instant::now(),
+                tap: TapRules::default(),
             }),
             commands: for_shard,
             messages,

@@ -19,7 +19,7 @@ const SYSLOG_SOCKET: &str = "/dev/log";
 #[derive(Clone, Debug)]
 pub struct Log {
     target: Arc<Mutex<Target>>,
-    /// As what syslog knows this process.
+    /// As what syslog knows this process, if it has no title.
     program: &'static str,
     syslog_socket: PathBuf,
 }
@@ -70,7 +70,8 @@ impl Log {
             _ if config.logs_to_output() => Target::Output,
             (Some(path), _) => Target::File(open_log(path)?),
             (None, Some(facility)) => {
-                let mut syslog = Syslog::new(facility, self.program, &self.syslog_socket);
+                let program = config.title.as_deref().unwrap_or(self.program);
+                let mut syslog = Syslog::new(facility, program, &self.syslog_socket);
                 failure = syslog.connect().err();
                 Target::Syslog {
                     syslog,

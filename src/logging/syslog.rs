@@ -18,7 +18,7 @@ use crate::config::facility::Facility;
 pub(super) struct Syslog {
     facility: Facility,
     /// The name before each message.
-    program: &'static str,
+    program: String,
     path: PathBuf,
     /// None as long as nobody listens.
     socket: Option<UnixDatagram>,
@@ -28,10 +28,10 @@ pub(super) struct Syslog {
 
 impl Syslog {
     /// The one that listens, or will listen, at a path.
-    pub(super) fn new(facility: Facility, program: &'static str, path: &Path) -> Syslog {
+    pub(super) fn new(facility: Facility, program: &str, path: &Path) -> Syslog {
         Syslog {
             facility,
-            program,
+            program: program.to_owned(),
             path: path.to_owned(),
             socket: None,
             missed_count: 0,

@@ -1,6 +1,7 @@
 //! What a table needs to know of a dialect, as plain rules, and the limits that bound it.
 
 use super::name::make_safe;
+use super::refusal::Refusal;
 use super::set::SetPrecision;
 use super::sketch::RELATIVE_ERROR;
 
@@ -34,6 +35,17 @@ impl InputRules {
     #[must_use]
     pub fn makes_names_of(&self, others: &InputRules) -> bool {
         (self.safe_names, self.keep_tags) == (others.safe_names, others.keep_tags)
+    }
+
+    /// The name that a series gets whose clients write this name and these tags.
+    ///
+    /// # Errors
+    /// Why no series can have it.
+    pub fn safe_name(&self, name: &[u8], tags: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let mut safe = Vec::with_capacity(name.len() + tags.len());
+        let tags = if self.keep_tags { tags } else { b"" };
+        make_safe(self, name, tags, &mut safe)?;
+        Ok(safe)
     }
 
     /// Whether a name that is safe by other rules could have come about by these.

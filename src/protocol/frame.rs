@@ -12,7 +12,7 @@ use super::line::Record;
 use crate::metric::{MetricType, Number, Refusal, Sample, SampleRate, Samples, Values};
 
 /// The first byte of each frame.
-pub(super) const MAGIC: u8 = 0xaa;
+pub const MAGIC: u8 = 0xaa;
 
 /// What makes it impossible to tell where the next frame begins: an unknown type, a length of
 /// nothing, a text without the zero byte at its end, or an end in the middle.

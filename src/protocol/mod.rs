@@ -17,7 +17,7 @@ mod plain;
 
 pub use blocks::{Block, read_block};
 pub use counts::LineCounts;
-pub use frame::Broken;
+pub use frame::{Broken, MAGIC};
 pub use framing::{Framing, RECORD_BYTES_MAX};
 pub use line::Record;
 pub use lines::read;

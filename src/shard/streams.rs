@@ -50,6 +50,9 @@ impl Shard {
     }
 
     fn block(&mut self, block: Block<'_>) -> Result<(), Broken> {
+        if let (Some(tap), Block::Lines(lines)) = (&mut self.tap, block) {
+            tap.lines(lines);
+        }
         let mut recording = Recording {
             gathered: std::mem::take(&mut self.gathered),
             recorder: &mut self.recorder,

@@ -15,6 +15,7 @@ fn shard() -> Shard {
         set_hash: SetHash::new(),
         refused_lines_max: 2,
         epoch: Instant::now(),
+        tap: TapRules::default(),
     })
 }
 

@@ -118,6 +118,7 @@ mod tests {
     use crate::metric::{Limits, SetHash};
     use crate::naming::Dialect;
     use crate::shard::{Shard, ShardSettings};
+    use crate::tap::TapRules;
 
     fn shard() -> Shard {
         Shard::new(ShardSettings {
@@ -127,6 +128,7 @@ mod tests {
             set_hash: SetHash::new(),
             refused_lines_max: 0,
             epoch: Instant::now(),
+            tap: TapRules::default(),
         })
     }
 

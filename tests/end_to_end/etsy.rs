@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::support::daemon::{Daemon, Guarded, command, run};
 use crate::support::graphite::Graphite;
 use crate::support::lines::Lines;
+use crate::support::poll;
 
 /// A configuration file of etsy's statsd, in a directory that lives as long as this.
 fn config_js(text: &str) -> (TempDir, String) {
@@ -171,4 +172,37 @@ fn an_imported_file_comes_to_the_same_as_the_file() {
     let of_file = output("--check --etsy", &path);
     assert_eq!(of_toml.out, of_file.out);
     assert!(of_file.out.contains("99.9"), "{of_file:?}");
+}
+
+/// Goal: whoever searches a client that misbehaves finds it as before. Method: a file with dumpMessages
+/// and keyFlush; what stands in the log, in the file of names and in the list of processes.
+#[test]
+fn lines_are_dumped_and_names_are_counted() {
+    let graphite = Graphite::start();
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let names = folder.path().join("names.log");
+    let text = format!(
+        "{{ graphiteHost: '127.0.0.1', graphitePort: {}, flushInterval: 500, dumpMessages: true,
+            title: 'metrics', keyFlush: {{ interval: 500, percent: 50, log: '{}' }} }}",
+        graphite.port,
+        names.display()
+    );
+    let (_directory, mut daemon) = start(&text);
+    let title = fs::read_to_string(daemon.proc_path("comm")).expect("it runs");
+    assert_eq!(title, "metrics\n");
+    daemon
+        .sender()
+        .send("page/views:1|c\npage-views:x\nonce:1|c\nnoise\ntwice:1|ms\ntwice:2|ms:3|ms");
+    daemon.log.wait_for_text("line: noise");
+    daemon.log.wait_for_text("line: page/views:1|c");
+    let written = poll("two names", || {
+        let written = fs::read_to_string(&names).unwrap_or_default();
+        (written.lines().count() >= 2).then_some(written)
+    });
+    let busiest: Vec<String> = written
+        .lines()
+        .map(|line| line.split_once(' ').expect("a time").1.to_owned())
+        .collect();
+    assert_eq!(busiest, ["count=2 key=page-views", "count=2 key=twice"]);
+    assert_eq!(daemon.stop(), Some(0));
 }

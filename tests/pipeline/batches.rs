@@ -11,6 +11,7 @@ use ringstat::metric::{
 use ringstat::naming::Dialect;
 use ringstat::protocol::{self, LineCounts, Record};
 use ringstat::shard::{Shard, ShardSettings};
+use ringstat::tap::TapRules;
 
 /// What a table comes to, by type and name, in words.
 type Named = BTreeMap<(&'static str, Box<[u8]>), String>;
@@ -136,6 +137,7 @@ fn shard(limits: Limits, set_hash: &SetHash) -> Shard {
         set_hash: set_hash.clone(),
         refused_lines_max: 0,
         epoch: Instant::now(),
+        tap: TapRules::default(),
     })
 }
 

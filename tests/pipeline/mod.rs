@@ -20,6 +20,7 @@ use ringstat::naming::{
 };
 use ringstat::shard::{Shard, ShardCounts, ShardSettings};
 use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
+use ringstat::tap::TapRules;
 
 use crate::model::{self, Counts, Kind, Output, Pipeline, Settings};
 use read::{lines, pickles, stream_lines};
@@ -83,6 +84,7 @@ impl Shards {
                 set_hash: set_hash.clone(),
                 refused_lines_max: 3,
                 epoch,
+                tap: TapRules::default(),
             })
         });
         let idle_rules = dialect.idle_rules(

@@ -13,7 +13,7 @@ fn ours(text: &str) -> Settings {
 /// What every file comes to that says nothing of it.
 const ALWAYS: &str = "align = false\nnaming = \"etsy-legacy\"\nown_metrics = \"etsy\"\n\
                       own_prefix = \"statsd\"\nidle = 0\nidle_gauges = 0\nlog = \"-\"\n\
-                      management = \":8126\"\n\
+                      management = \":8126\"\ntitle = \"statsd\"\n\
                       bind = \"udp://0.0.0.0:8125\"\nsink = []\n";
 
 /// A file with these keys comes to these settings of ours over the usual ones, and to notes.
@@ -383,27 +383,43 @@ fn the_process() {
     check("debug: true", "verbose = 1", &[]);
     check("log: {}", "", &[]);
     check("log: { backend: 'stdout' }", "", &[]);
-    let text = "{ log: { backend: 'syslog', application: 'x', level: 'LOG_INFO' } }";
+    let text = "{ log: { backend: 'syslog', application: 'statsd', level: 'LOG_INFO' } }";
     let (settings, notes) = parse(text).expect("it can be had");
     assert_eq!(settings.log, None);
     assert_eq!(settings.syslog, ours("syslog = \"local0\"").syslog);
-    assert_eq!(notes.len(), 2);
+    assert_eq!(notes.len(), 1, "of the level: {notes:?}");
+    let text = "{ title: 'metrics', log: { backend: 'syslog',\n application: 'statsd' } }";
+    let (settings, notes) = parse(text).expect("it can be had");
+    assert_eq!(settings.title, ours("title = \"metrics\"").title);
+    assert_eq!((notes.len(), notes[0].line), (1, 2));
     check(
         "dumpMessages: true,\ntitle: 'x',\nautomaticConfigReload: true,\nmgmt_port: 8127,\n\
-         mgmt_address: '127.0.0.1',\nhealthStatus: 'up',\nkeyFlush: { interval: 1000 },\nbatch: 1",
-        "management = \"127.0.0.1:8127\"",
+         mgmt_address: '127.0.0.1',\nhealthStatus: 'up',\nbatch: 1",
+        "management = \"127.0.0.1:8127\"\nlog_lines = true\ntitle = \"x\"",
         &[
-            "2: dumpMessages: ",
-            "3: title: ",
             "4: automaticConfigReload: ",
             "7: healthStatus: ",
-            "8: keyFlush: ",
-            "9: etsy's statsd has no setting `batch`",
+            "8: etsy's statsd has no setting `batch`",
         ],
     );
     check(
-        "dumpMessages: false, title: false, automaticConfigReload: false, keyFlush: { interval: 0 }",
+        "dumpMessages: false, automaticConfigReload: false, keyFlush: { interval: 0, percent: 5 }",
         "",
+        &[],
+    );
+    for text in ["{ title: false }", "{ title: '' }"] {
+        assert_eq!(parse(text).expect("it keeps its name").0.title, None);
+    }
+    refuse("{\ntitle: 5 }", 2, "title is a text");
+    refuse("{\ntitle: 'a b' }", 2, "without spaces");
+    check(
+        "keyFlush: { interval: 60000, percent: 150, log: '/var/log/names.log', every: 1 }",
+        "name_counts = '60s'\nname_counts_percent = 100\nname_counts_file = '/var/log/names.log'",
+        &["2: etsy's statsd has no setting `keyFlush.every`"],
+    );
+    check(
+        "keyFlush: { interval: '500', percent: 0, log: '' }",
+        "name_counts = '500ms'",
         &[],
     );
     check("mgmt_address: '::1'", "management = \"[::1]:8126\"", &[]);

@@ -119,12 +119,19 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     let process = (
         of(path),
         of(path),
-        flag,
+        flag.clone(),
         of(path),
         of((0..8).prop_map(|number| format!("local{number}").parse().unwrap())),
         of(0..6_usize),
         any::<u8>(),
         of(any::<u32>()),
+        flag,
+        of(any::<u32>()),
+        (
+            of(0.0..=100.0_f64),
+            of(path),
+            of("[!-9;-Z^-~]{1,48}".prop_map(Title)),
+        ),
     );
     (
         receiving, sending, adding, prefixes, per_type, limits, process,
@@ -190,6 +197,11 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                     .5
                     .and_then(|level| LevelFilter::iter().nth(level))
                     .map(LogLevel),
+                log_lines: process.8,
+                name_counts: process.9.map(|ns| Time(Duration::from_nanos(ns.into()))),
+                name_counts_percent: process.10.0.map(Percent),
+                name_counts_file: process.10.1.map(FilePath),
+                title: process.10.2,
                 verbose: process.6,
             },
         )

@@ -10,6 +10,7 @@ fn shard_rules(input: InputRules) -> ShardRules {
         limits: Limits::default(),
         refused_lines_max: 0,
         max_wait: Duration::ZERO,
+        tap: TapRules::default(),
     }
 }
 
