@@ -1,6 +1,7 @@
 //! At each deadline collects the shards' intervals, merges, names and formats them, and hands the
 //! bytes to the sinks. A thread of its own: shards go on receiving, and sinks go on sending.
 
+mod clock;
 mod collect;
 mod name_log;
 mod outputs;
@@ -10,7 +11,7 @@ mod state;
 mod visit;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::format::Encoding;
 use crate::kernel::Waker;
@@ -21,6 +22,7 @@ use crate::sink::{Counters, SinkHandle};
 use crate::snapshot::{Idle, IdleRules, Merger, MergerSettings};
 use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
+use clock::Clock;
 use collect::Collector;
 use name_log::NameLog;
 pub use name_log::NameLogRules;
@@ -117,7 +119,7 @@ pub struct Outlet {
 /// The flusher.
 pub struct Flusher {
     settings: FlusherSettings,
-    start: Instant,
+    clock: Clock,
     schedule: Schedule,
     collector: Collector,
     merger: Merger,
@@ -140,7 +142,7 @@ impl Flusher {
         inbox: mpsc::Receiver<Message>,
         outlets: Vec<Outlet>,
     ) -> Flusher {
-        let start = Instant::now();
+        let clock = Clock::start();
         let mut merger = Merger::new(settings.of_merger(), shards.len());
         if let Some(file) = &settings.state_file {
             file.load(&mut merger);
@@ -150,8 +152,8 @@ impl Flusher {
             Telemetry::new(own, names.map(|name| (name, Counters::default())))
         });
         Flusher {
-            start,
-            schedule: Schedule::new(settings.interval, settings.align, moment(start)),
+            schedule: Schedule::new(settings.interval, settings.align, clock.now()),
+            clock,
             collector: Collector::new(shards, inbox, settings.limits.max_series),
             merger,
             outputs: Outputs::new(outlets),
@@ -168,14 +170,13 @@ impl Flusher {
     pub fn run(mut self) {
         step_back();
         loop {
-            let due = self.schedule.next(moment(self.start));
-            self.wait_until(due);
+            let end = self.wait();
             let stopping = self.collector.is_stopping();
-            let now = moment(self.start);
-            let due = self.schedule.catch_up(due, now);
+            let now = self.clock.now();
+            let due = self.schedule.flush(end, now);
+            self.clock.tell(&due, now);
             let reload = self.collector.begin_reload();
             self.flush(due, now, stopping);
-            self.schedule.done(due, now);
             if stopping {
                 return;
             }
@@ -185,10 +186,21 @@ impl Flusher {
         }
     }
 
-    /// Waits for the end of a slot, or until there is word to stop.
-    fn wait_until(&mut self, due: Due) {
-        let now = moment(self.start);
-        let deadline = Instant::now() + due.end.saturating_sub(now.wall);
+    /// Waits for the end of a slot, or until there is word to stop; returns that end.
+    fn wait(&mut self) -> Duration {
+        loop {
+            let now = self.clock.now();
+            let end = self.schedule.next(now);
+            self.wait_until(Instant::now() + end.saturating_sub(now.wall));
+            // Waits are on the steady clock. One that was set back meanwhile has some way to go.
+            if self.collector.is_stopping() || self.schedule.is_over(end, self.clock.now()) {
+                return end;
+            }
+        }
+    }
+
+    /// Receives what comes up to this time, or until there is word to stop.
+    fn wait_until(&mut self, deadline: Instant) {
         while !self.collector.is_stopping() {
             if let Some(visit) = self.collector.next_visit() {
                 self.receive(visit);
@@ -220,6 +232,8 @@ impl Flusher {
             repeated: collected.repeated,
             busiest_shard: collected.busiest_shard,
             late: now.wall.saturating_sub(due.end),
+            slots_skipped: due.skipped,
+            slots_repeated: u64::from(due.is_repeated),
             ..FlushCounts::default()
         };
         log_refused_lines(&collected.refused_lines);
@@ -299,15 +313,6 @@ fn step_back() {
 
 /// What is added to the niceness of the flusher. On Linux it is that of a thread.
 const NICENESS: i32 = 10;
-
-fn moment(start: Instant) -> Moment {
-    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    Moment {
-        // A clock that shows a time before 1970 is as good as one that shows 1970.
-        wall: wall.unwrap_or_default(),
-        steady: start.elapsed(),
-    }
-}
 
 /// What a person should know who misses something: how much was refused and why; empty if nothing
 /// was.

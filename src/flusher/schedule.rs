@@ -1,4 +1,5 @@
-//! When flushes are: at wall-clock multiples of the interval, or from the start.
+//! When flushes are: at wall-clock multiples of the interval, or from the start. What is done about a
+//! clock that steps, a process that was stopped, and a flush that takes longer than the interval.
 //!
 //! Pure: it is told the time, as nanoseconds since 1970 and as time since the start on a clock
 //! that never steps.
@@ -14,13 +15,17 @@ pub(super) struct Moment {
     pub(super) steady: Duration,
 }
 
-/// One flush that is due.
+/// The slot that is flushed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Due {
     /// The end of the slot, as time since 1970.
     pub(super) end: Duration,
-    /// The scheduled length of the slot.
+    /// For how long it was collected: as scheduled, unless the truth is far from that.
     pub(super) length: Duration,
+    /// How many slots before it never had a flush. What came in them is in this one.
+    pub(super) skipped: u64,
+    /// Whether a slot with this end, or a later one, was flushed before.
+    pub(super) is_repeated: bool,
 }
 
 /// The order of flushes.
@@ -29,9 +34,16 @@ pub(super) struct Schedule {
     interval: Duration,
     /// Slots end at multiples of the interval plus this.
     phase: Duration,
-    last: Option<Moment>,
-    start: Moment,
+    /// The end of the last slot, or the start, and the time on the steady clock from which on the
+    /// next one is collected.
+    last: Moment,
+    /// The latest end of all slots so far, or the start.
+    newest: Duration,
 }
+
+/// A clock that is set back by no more than this, or than an interval, makes a slot longer. One that
+/// is set back further is followed: to wait for so long would be worse than to have points twice.
+const HELD_BACK_MAX: Duration = Duration::from_secs(60);
 
 impl Schedule {
     /// Flushes from now on. An aligned schedule shortens the first slot.
@@ -43,8 +55,8 @@ impl Schedule {
         Schedule {
             interval,
             phase,
-            last: None,
-            start: now,
+            last: now,
+            newest: now.wall,
         }
     }
 
@@ -58,69 +70,89 @@ impl Schedule {
         self.interval = interval;
     }
 
-    /// The flush after the last one that was [`Schedule::done`].
-    pub(super) fn next(&self, now: Moment) -> Due {
-        let from = now.wall.saturating_sub(self.phase);
-        let mut end = from - modulo(from, self.interval) + self.interval + self.phase;
-        // A clock that runs a little slow, or was set back a little, must not give one slot
-        // twice; one that was set back by more than an interval is followed.
-        if let Some(last) = self.last
-            && end <= last.wall
-            && last.wall - end < self.interval
-        {
-            end = last.wall + self.interval;
+    /// The end of the next slot, as the clock shows it now. It may be over: then a flush took longer
+    /// than the interval. To be asked again when the wait for it is over, as the clock may have been
+    /// set.
+    pub(super) fn next(&mut self, now: Moment) -> Duration {
+        let end = self.end_after(self.last.wall);
+        let ahead = end.saturating_sub(now.wall);
+        if ahead <= self.interval + self.interval.max(HELD_BACK_MAX) {
+            return end;
         }
-        Due {
+        // As if the last slot had ended here, or the end would be put off each time it is asked for.
+        self.last.wall = now.wall;
+        self.end_after(now.wall)
+    }
+
+    /// Whether it is time for the slot with this end. A clock that runs a little slow needs no
+    /// second wait.
+    pub(super) fn is_over(&self, end: Duration, now: Moment) -> bool {
+        end.saturating_sub(now.wall) <= EARLY_MAX
+    }
+
+    /// What is flushed at this moment, by whoever has waited for this end or is told to stop before
+    /// it: the slot that ended last, where several have. The next one begins here.
+    pub(super) fn flush(&mut self, end: Duration, now: Moment) -> Due {
+        let late = now.wall.saturating_sub(end);
+        let end = end + (late - modulo(late, self.interval));
+        // At a stop the slot has not ended. Whoever goes on with it counts it to its end.
+        let left = end.saturating_sub(now.wall);
+        let begun = now.steady + left;
+        let collected = begun.saturating_sub(self.last.steady);
+        let scheduled = end.saturating_sub(self.last.wall);
+        let is_as_scheduled = scheduled.abs_diff(collected) <= self.tolerance();
+        let due = Due {
             end,
-            length: self.length_until(end, now),
-        }
-    }
-
-    /// The scheduled time between the last slot's end and this one: by the wall clock, unless that
-    /// was set meanwhile; then what the steady clock says of the time that is collected.
-    fn length_until(&self, end: Duration, now: Moment) -> Duration {
-        let last = self.last.unwrap_or(self.start);
-        let (left, late) = (end.saturating_sub(now.wall), now.wall.saturating_sub(end));
-        let by_wall = end.saturating_sub(last.wall);
-        let collected = now.steady.saturating_sub(last.steady) + left;
-        let by_steady = collected.saturating_sub(late);
-        let agree = by_wall.abs_diff(by_steady) < self.interval / 2;
-        if agree && !by_wall.is_zero() {
-            by_wall
-        } else {
-            collected
-        }
-    }
-
-    /// What to flush if it is this late: a slot that ended meanwhile takes the place of one that
-    /// was missed.
-    pub(super) fn catch_up(&self, due: Due, now: Moment) -> Due {
-        let late = now.wall.saturating_sub(due.end);
-        if late < self.interval {
-            return due;
-        }
-        let end = due.end + (late - modulo(late, self.interval));
-        Due {
-            end,
-            length: self.length_until(end, now),
-        }
-    }
-
-    /// A slot is flushed, at a moment that it was caught up with.
-    pub(super) fn done(&mut self, due: Due, now: Moment) {
-        let late = now.wall.saturating_sub(due.end);
-        let early = due.end.saturating_sub(now.wall);
-        // So early is only who waited while the clock was set back.
-        let early = match early < self.interval {
-            true => early,
-            false => Duration::ZERO,
+            length: match is_as_scheduled && !scheduled.is_zero() {
+                true => scheduled,
+                false => collected.max(LENGTH_MIN),
+            },
+            skipped: self.ends_between(self.newest, end),
+            is_repeated: end <= self.newest,
         };
-        self.last = Some(Moment {
-            wall: due.end,
-            steady: (now.steady + early).saturating_sub(late),
-        });
+        self.newest = self.newest.max(end);
+        self.last = Moment {
+            wall: end,
+            // Not where it really began: a flush that is early or late by nothing to speak of would
+            // otherwise add up with the next.
+            steady: match is_as_scheduled {
+                true => self.last.steady + scheduled,
+                false => begun,
+            },
+        };
+        due
+    }
+
+    /// By how much a length is not told from the scheduled one, so that rates of a small count stay
+    /// round numbers: threads wake up late, and batches take a moment to gather.
+    fn tolerance(&self) -> Duration {
+        let short = ROUNDED_MIN.min(self.interval / 10);
+        short.max(self.interval / 100)
+    }
+
+    /// The first end of a slot after this time.
+    fn end_after(&self, time: Duration) -> Duration {
+        let from = time.saturating_sub(self.phase);
+        from - modulo(from, self.interval) + self.interval + self.phase
+    }
+
+    /// How many slots end between these.
+    fn ends_between(&self, from: Duration, to: Duration) -> u64 {
+        let first = self.end_after(from);
+        let count = to.saturating_sub(first).as_nanos() / self.interval.as_nanos().max(1);
+        u64::try_from(count).unwrap_or(u64::MAX)
     }
 }
+
+/// Up to this a length is rounded to the scheduled one, or to a hundredth of a long interval, or to a
+/// tenth of a short one.
+const ROUNDED_MIN: Duration = Duration::from_millis(50);
+
+/// How much too early a flush may be.
+const EARLY_MAX: Duration = Duration::from_millis(1);
+
+/// A rate is a number of something by a length.
+const LENGTH_MIN: Duration = Duration::from_millis(1);
 
 fn modulo(time: Duration, by: Duration) -> Duration {
     let rest = time.as_nanos() % by.as_nanos().max(1);
@@ -128,108 +160,4 @@ fn modulo(time: Duration, by: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(wall_ms: u64, steady_ms: u64) -> Moment {
-        Moment {
-            wall: Duration::from_millis(wall_ms),
-            steady: Duration::from_millis(steady_ms),
-        }
-    }
-
-    fn due(end_ms: u64, length_ms: u64) -> Due {
-        Due {
-            end: Duration::from_millis(end_ms),
-            length: Duration::from_millis(length_ms),
-        }
-    }
-
-    const TEN: Duration = Duration::from_secs(10);
-
-    #[test]
-    fn an_aligned_schedule_shortens_the_first_slot() {
-        let mut schedule = Schedule::new(TEN, true, at(103_000, 0));
-        assert_eq!(schedule.next(at(103_000, 0)), due(110_000, 7_000));
-        schedule.done(due(110_000, 7_000), at(110_002, 7_002));
-        assert_eq!(schedule.next(at(110_002, 7_002)), due(120_000, 10_000));
-    }
-
-    #[test]
-    fn an_unaligned_schedule_begins_with_a_whole_slot() {
-        let mut schedule = Schedule::new(TEN, false, at(103_250, 0));
-        assert_eq!(schedule.next(at(103_250, 0)), due(113_250, 10_000));
-        schedule.done(due(113_250, 10_000), at(113_251, 10_001));
-        assert_eq!(schedule.next(at(113_251, 10_001)), due(123_250, 10_000));
-    }
-
-    #[test]
-    fn a_missed_slot_is_merged_into_the_next() {
-        let mut schedule = Schedule::new(TEN, true, at(100_000, 0));
-        schedule.done(due(110_000, 10_000), at(125_000, 25_000));
-        assert_eq!(schedule.next(at(125_000, 25_000)), due(130_000, 20_000));
-        let late = schedule.catch_up(due(130_000, 20_000), at(155_000, 55_000));
-        assert_eq!(late, due(150_000, 40_000));
-        let in_time = due(130_000, 20_000);
-        assert_eq!(schedule.catch_up(in_time, at(131_000, 31_000)), in_time);
-    }
-
-    #[test]
-    fn a_wake_up_before_the_end_does_not_give_the_slot_twice() {
-        let mut schedule = Schedule::new(TEN, true, at(100_000, 0));
-        schedule.done(due(110_000, 10_000), at(109_999, 9_999));
-        assert_eq!(schedule.next(at(109_999, 9_999)), due(120_000, 10_000));
-    }
-
-    #[test]
-    fn a_schedule_that_changes_goes_on_behind_the_slot_that_ended() {
-        let mut schedule = Schedule::new(TEN, true, at(100_000, 0));
-        let end = due(110_000, 10_000);
-        schedule.done(end, at(110_002, 10_002));
-        schedule.change(Duration::from_secs(60), true, end.end);
-        // Up to the next whole minute, and whole minutes from there on.
-        let shorter = schedule.next(at(110_003, 10_003));
-        assert_eq!(shorter, due(120_000, 10_000));
-        schedule.done(shorter, at(120_000, 20_000));
-        assert_eq!(schedule.next(at(120_000, 20_000)), due(180_000, 60_000));
-        // From the end of the slot, however late that was flushed.
-        let end = due(183_000, 63_000);
-        schedule.done(end, at(183_900, 83_900));
-        schedule.change(TEN, false, end.end);
-        assert_eq!(schedule.next(at(183_901, 83_901)), due(193_000, 10_000));
-    }
-
-    #[test]
-    fn a_clock_that_is_set_does_not_stop_flushes_or_falsify_rates() {
-        let mut schedule = Schedule::new(TEN, true, at(1_000_000, 0));
-        schedule.done(due(1_010_000, 10_000), at(1_010_000, 10_000));
-        // Back by an hour's worth: the new time is followed, the length is that of the steady clock.
-        assert_eq!(schedule.next(at(500_000, 10_001)), due(510_000, 10_001));
-        // Back by three seconds: the slot after the last one, a little longer.
-        let back = schedule.next(at(1_007_000, 10_001));
-        assert_eq!(back.end, Duration::from_millis(1_020_000));
-        // Forward by an hour.
-        assert_eq!(schedule.next(at(4_610_000, 10_001)), due(4_620_000, 10_001));
-    }
-
-    // The wait for the end of a slot is where a clock is set: the length of that slot came out
-    // as an hour, or that of the next one as nothing.
-    #[test]
-    fn a_clock_that_is_set_during_a_wait_does_not_falsify_rates() {
-        let mut schedule = Schedule::new(TEN, true, at(1_000_000, 0));
-        schedule.done(due(1_010_000, 10_000), at(1_010_000, 10_000));
-        let waited_for = schedule.next(at(1_010_000, 10_000));
-        assert_eq!(waited_for, due(1_020_000, 10_000));
-        // Forward by an hour and three seconds.
-        let forward = at(4_623_000, 20_000);
-        assert_eq!(
-            schedule.catch_up(waited_for, forward),
-            due(4_620_000, 10_000)
-        );
-        // Back by some minutes, and three seconds are left until the next multiple.
-        let back = at(507_000, 20_000);
-        assert_eq!(schedule.catch_up(waited_for, back), waited_for);
-        schedule.done(waited_for, back);
-        assert_eq!(schedule.next(back), due(510_000, 3_000));
-    }
-}
+mod tests;

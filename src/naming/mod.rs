@@ -35,7 +35,7 @@ use statsite::Statsite;
 pub struct FlushTime {
     /// The end of the slot, in seconds since 1970.
     pub end_unix_s: u64,
-    /// The scheduled length of the slot in seconds: shorter than the interval for the first one,
+    /// For how long the slot was collected, in seconds: shorter than the interval for the first one,
     /// longer where flushes were missed.
     pub length_s: f64,
     /// The flush interval in seconds.

@@ -99,6 +99,10 @@ pub struct FlushCounts {
     pub duration: Duration,
     /// How long after the end of its slot the flush began.
     pub late: Duration,
+    /// Slots before this one that never had a flush.
+    pub slots_skipped: u64,
+    /// 1 if a slot with this end, or a later one, was flushed before.
+    pub slots_repeated: u64,
 }
 
 /// Writes own metrics.

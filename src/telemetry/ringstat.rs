@@ -88,6 +88,8 @@ impl Ringstat {
         writer.count("points.not_finite", flush.points_not_finite);
         writer.number("flush.duration_ms", milliseconds(flush.duration));
         writer.number("flush.late_ms", milliseconds(flush.late));
+        writer.count("flush.skipped_slots", flush.slots_skipped);
+        writer.count("flush.repeated_slots", flush.slots_repeated);
         let percent = (flush.busiest_shard * 1000.0).round() / 10.0;
         writer.number("busiest_shard_percent", percent);
         for ((name, last), now) in self.sinks.iter_mut().zip(sinks) {

@@ -4,5 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// A process that is stopped, a clock that is set.
+mod clock;
 // No trouble at all, which is what the others are held against.
 mod quiet;
