@@ -61,6 +61,7 @@ impl Rig {
             limits,
             set_hash: SetHash::new(),
             refused_lines_max: 0,
+            brakes: Default::default(),
             epoch: Instant::now(),
             tap: TapRules::default(),
         });

@@ -59,6 +59,7 @@ fn feed(rounds: u64) {
         limits: Limits::default(),
         set_hash: SetHash::new(),
         refused_lines_max: 0,
+        brakes: Default::default(),
         epoch: Instant::now(),
         tap: TapRules::default(),
     });

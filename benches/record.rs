@@ -33,6 +33,7 @@ fn shard() -> Shard {
         },
         set_hash: SetHash::new(),
         refused_lines_max: 0,
+        brakes: Default::default(),
         epoch: Instant::now(),
         tap: TapRules::default(),
     })

@@ -6,15 +6,15 @@ mod streams;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::kernel::{Datagram, Receive, ReceiveCounters, SocketMemory, Visit};
 use crate::metric::{
-    Gathered, InputRules, Interval, Limits, MetricType, Refusal, Refusals, Sample, Samples,
-    SetHash, Silence, Table, TableCounts,
+    Brakes, Gathered, Grants, InputRules, Interval, Limits, MetricType, Refusal, Refusals, Sample,
+    Samples, SetHash, Silence, Table, TableCounts,
 };
 use crate::protocol::{self, LineCounts, Record};
 use crate::repeat::{RepeatCounts, Repeater};
@@ -31,6 +31,8 @@ pub enum Command {
     Change(ShardRules),
     /// Forget these series.
     Forget(Silence),
+    /// Add so many series under quotas.
+    Grant(Grants),
     /// Take what the kernel holds, hand the interval over, and end.
     Stop,
 }
@@ -79,6 +81,9 @@ impl ShardCounts {
             Refusal::BadRate,
             Refusal::SeriesLimit,
             Refusal::ValueLimit,
+            Refusal::Denied,
+            Refusal::Quota,
+            Refusal::MemoryLimit,
         ];
         let refused = refused.into_iter().map(|reason| self.refusals.of(reason));
         // Each link without a value is refused as a bad one.
@@ -123,7 +128,7 @@ pub struct HandOver {
 }
 
 /// What a shard can be told anew while it runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ShardRules {
     /// The rules of input.
     pub input: InputRules,
@@ -135,6 +140,8 @@ pub struct ShardRules {
     pub max_wait: Duration,
     /// What is done with lines as they come.
     pub tap: TapRules,
+    /// Which names it refuses.
+    pub brakes: Arc<Brakes>,
 }
 
 /// How a shard is set up.
@@ -150,6 +157,8 @@ pub struct ShardSettings {
     pub set_hash: SetHash,
     /// How many refused lines it keeps of an interval, to be logged.
     pub refused_lines_max: usize,
+    /// Which names it refuses.
+    pub brakes: Arc<Brakes>,
     /// Where the stamps of batches begin; the same for all shards.
     pub epoch: Instant,
     /// What is done with lines as they come.
@@ -204,7 +213,8 @@ impl Shard {
             epoch: settings.epoch,
             counts: ShardCounts::default(),
             recorder: Recorder {
-                table: Table::new(settings.rules, settings.limits, settings.set_hash),
+                table: Table::new(settings.rules, settings.limits, settings.set_hash)
+                    .with_brakes(settings.brakes),
                 samples: 0,
                 refused: Refused {
                     counts: Refusals::default(),
@@ -262,6 +272,7 @@ impl Shard {
                         self.change(rules);
                     }
                     Command::Forget(silence) => self.forget(silence),
+                    Command::Grant(grants) => self.grant(grants),
                     Command::Stop => {
                         let is_drained = receiver.drain(&mut self)?;
                         self.send_repeated();
@@ -284,6 +295,11 @@ impl Shard {
         self.recorder.table.forget_some(FORGET_SERIES_MAX);
     }
 
+    /// Goes on with other grants under quotas.
+    pub fn grant(&mut self, grants: Grants) {
+        self.recorder.table.grant(grants);
+    }
+
     /// Forgets some of what may be forgotten. Returns whether there is more of it.
     pub fn forget_some(&mut self) -> bool {
         self.recorder.table.forget_some(FORGET_SERIES_MAX) > 0
@@ -302,6 +318,7 @@ impl Shard {
         let names = self.tap.as_mut().map(|tap| tap.take_names());
         if let Some(rules) = self.change.take() {
             self.recorder.table.change(rules.input, rules.limits);
+            self.recorder.table.change_brakes(rules.brakes);
             self.recorder.refused.lines_max = rules.refused_lines_max;
             self.tap = Tap::by(rules.tap);
         }
@@ -376,13 +393,19 @@ impl Visit for Shard {
 }
 
 impl Refused {
-    #[cold]
+    // In line: a flood of refused lines costs what good ones do.
+    #[inline]
     fn count(&mut self, reason: Refusal, line: &[u8]) {
         self.counts.count(reason);
         if self.lines.len() < self.lines_max {
-            let line = line[..line.len().min(REFUSED_LINE_BYTES_MAX)].into();
-            self.lines.push(RefusedLine { reason, line });
+            self.keep(reason, line);
         }
+    }
+
+    #[cold]
+    fn keep(&mut self, reason: Refusal, line: &[u8]) {
+        let line = line[..line.len().min(REFUSED_LINE_BYTES_MAX)].into();
+        self.lines.push(RefusedLine { reason, line });
     }
 }
 

@@ -1,6 +1,6 @@
 //! The documents say what the code does: what can be compared is compared here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point, Points
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::Counters;
 use ringstat::sink::address::{Place, SINK_TYPES};
-use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
+use ringstat::snapshot::{BrakeCounts, Idle, IdleTimes, Merger, MergerSettings};
 use ringstat::tap::TapRules;
 use ringstat::telemetry::{FlushCounts, OwnLines, OwnWords, Telemetry};
 
@@ -135,6 +135,7 @@ fn output(naming: Dialect, datagrams: &str) -> String {
         limits: Limits::default(),
         set_hash: SetHash::new(),
         refused_lines_max: 0,
+        brakes: Default::default(),
         epoch: Instant::now(),
         tap: TapRules::default(),
     });
@@ -224,8 +225,17 @@ fn every_own_metric_is_in_the_table_and_no_other() {
         length_s: 10.0,
         interval_s: 10.0,
     };
+    let rule = BTreeMap::from([("RULE".to_owned(), 0)]);
+    let flush = FlushCounts {
+        brakes: BrakeCounts {
+            denied: rule.clone(),
+            over_quota: rule.clone(),
+            quota_series: rule,
+        },
+        ..FlushCounts::default()
+    };
     telemetry.write(
-        &FlushCounts::default(),
+        &flush,
         &[Counters::default()],
         &Naming::new(&NamingSettings::new(Dialect::Etsy)),
         time,
@@ -283,6 +293,7 @@ fn refusals(line: &str) -> Vec<&'static str> {
         limits: Limits::default(),
         set_hash: SetHash::new(),
         refused_lines_max: 9,
+        brakes: Default::default(),
         epoch: Instant::now(),
         tap: TapRules::default(),
     });

@@ -115,7 +115,7 @@ impl Config {
             max_series: settings.max_series.map_or(1_000_000, |Count(count)| count),
             deny: listed_once(settings.deny).unwrap_or_default(),
             quotas: in_order(settings.quota),
-            max_memory_bytes: settings.max_memory.map_or(4 << 30, |Size(bytes)| bytes),
+            max_memory_bytes: settings.max_memory.map_or(8 << 30, |Size(bytes)| bytes),
             max_timer_values: settings
                 .max_timer_values
                 .map_or(4_000_000, |Count(count)| count),

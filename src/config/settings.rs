@@ -442,7 +442,7 @@ pub struct Settings {
     #[serde(with = "super::quotas")]
     pub quota: Option<Vec<Quota>>,
 
-    /// Most memory that all tables and what is merged of them may take, in bytes [default: 4GiB]
+    /// Most memory that all tables and what is merged of them may take, in bytes [default: 8GiB]
     ///
     /// A ceiling in equal parts for the shards. Where a part is nearly full new names are refused,
     /// timers fold and sets are estimated, as past their own limits; known series go on.

@@ -66,7 +66,7 @@ fn an_empty_file_gives_the_defaults() {
         max_series: 1_000_000,
         deny: Vec::new(),
         quotas: Vec::new(),
-        max_memory_bytes: 4 << 30,
+        max_memory_bytes: 8 << 30,
         max_timer_values: 4_000_000,
         timer_error: 0.005,
         max_set_values: 4_096,

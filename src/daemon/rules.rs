@@ -1,14 +1,16 @@
 //! What each stage is told of the configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
 use crate::flusher::{FlusherSettings, NameLogRules, StateFile};
-use crate::metric::{InputRules, Limits, SetPrecision};
+use crate::metric::{Brakes, InputRules, Limits, SetPrecision};
 use crate::naming::{Heads, Naming, NamingSettings};
 use crate::shard::ShardRules;
 use crate::tap::TapRules;
 use crate::telemetry::OwnLines;
+use crate::transport::BindAddress;
 
 /// Refused lines that each shard keeps of an interval to be logged, if that is asked for.
 const REFUSED_LINES_LOGGED_MAX: usize = 8;
@@ -40,6 +42,7 @@ pub(super) fn of_flusher(config: &Config, state_file: Option<StateFile>) -> Flus
             namespace: config.own_namespace.clone(),
             suffix: config.suffix.clone(),
         }),
+        brakes: brakes(config),
         state_file,
         name_log: config.name_counts.map(|every| NameLogRules {
             every,
@@ -84,6 +87,7 @@ pub(super) fn of_shards(config: &Config) -> ShardRules {
             logs_lines: config.log_lines,
             names_max: config.name_counts.map_or(0, |_| config.max_series),
         },
+        brakes: brakes(config),
     }
 }
 
@@ -95,6 +99,18 @@ pub(super) fn live_delay(config: &Config) -> Duration {
     config.spread.delay(&host, config.flush_interval)
 }
 
+fn brakes(config: &Config) -> Arc<Brakes> {
+    let (deny, quotas) = (config.deny.clone(), config.quotas.clone());
+    Arc::new(Brakes::new(deny, quotas, table_count(config)))
+}
+
+/// A table for each shard, and one for what does not come by UDP.
+fn table_count(config: &Config) -> usize {
+    let is_udp = |address: &BindAddress| matches!(address, BindAddress::Udp(_));
+    let has_streams = !config.bind.iter().all(is_udp) || config.liveness.is_some();
+    config.shards + usize::from(has_streams)
+}
+
 fn input_rules(config: &Config) -> InputRules {
     config
         .naming
@@ -104,6 +120,7 @@ fn input_rules(config: &Config) -> InputRules {
 fn limits(config: &Config) -> Limits {
     Limits {
         max_series: config.max_series,
+        max_memory_bytes: config.max_memory_bytes / table_count(config),
         max_timer_values: config.max_timer_values,
         timer_error: config.timer_error,
         max_set_values: config.max_set_values,

@@ -22,6 +22,7 @@ pub(super) fn basis(config: &Config) -> ShardSettings {
         limits: rules.limits,
         set_hash: SetHash::new(),
         refused_lines_max: rules.refused_lines_max,
+        brakes: rules.brakes,
         epoch: Instant::now(),
         tap: rules.tap,
     }

@@ -7,9 +7,10 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use super::losses::Losses;
 use super::{Message, Reload, ShardLink, Visit};
 use crate::kernel::ReceiveCounters;
-use crate::metric::Interval;
+use crate::metric::{Grants, Interval, Silence};
 use crate::repeat::{Repeated, Watch};
 use crate::shard::{Command, HandOver, RefusedLine, ShardCounts, ShardRules};
 use crate::snapshot::Merger;
@@ -48,6 +49,7 @@ struct Shard {
     answered: Instant,
     is_full: bool,
     was_busy: bool,
+    losses: Losses,
 }
 
 /// Collects from the shards, and listens to whoever may stop the flusher.
@@ -86,6 +88,7 @@ impl Collector {
             answered: Instant::now(),
             is_full: false,
             was_busy: false,
+            losses: Losses::default(),
         });
         Collector {
             shards: shards.collect(),
@@ -103,7 +106,7 @@ impl Collector {
     pub(super) fn begin_reload(&mut self) -> Option<Box<Reload>> {
         let reload = self.reload.take()?;
         for shard in &mut self.shards {
-            shard.change = Some(reload.shards);
+            shard.change = Some(reload.shards.clone());
         }
         Some(reload)
     }
@@ -111,6 +114,15 @@ impl Collector {
     /// The shards go by another limit by now.
     pub(super) fn set_max_series(&mut self, max_series: usize) {
         self.max_series = max_series;
+    }
+
+    /// Tells each shard what it may add by other rules.
+    pub(super) fn grant(&self, grants: Vec<Option<Grants>>) {
+        for (shard, grants) in self.shards.iter().zip(grants) {
+            if let Some(grants) = grants {
+                shard.send(Command::Grant(grants));
+            }
+        }
     }
 
     /// The visit that has waited for longest.
@@ -175,7 +187,7 @@ impl Collector {
     }
 
     /// Gives the memory of merged intervals back, and tells each shard what it may forget.
-    pub(super) fn give_back(&mut self, intervals: Vec<(usize, Interval)>, merger: &Merger) {
+    pub(super) fn give_back(&mut self, intervals: Vec<(usize, Interval)>, merger: &mut Merger) {
         for (number, mut interval) in intervals {
             // Most names come in the first interval; what they took would never be used again.
             interval.births = Vec::new();
@@ -183,7 +195,12 @@ impl Collector {
             let shard = &mut self.shards[number];
             shard.spare = Some(interval);
             let silence = merger.silence(number, shard.is_full);
-            if !silence.forget.is_empty() || !silence.silent.is_empty() {
+            if silence
+                != (Silence {
+                    numbering: silence.numbering,
+                    ..Silence::default()
+                })
+            {
                 shard.send(Command::Forget(silence));
             }
         }
@@ -227,12 +244,6 @@ impl Shard {
             *before = socket.drops;
             collected.receive_queue_bytes += socket.queue_bytes as u64;
         }
-        if drops_here > 0 {
-            log::error!(
-                "shard {number}: the kernel dropped {drops_here} datagrams because the receive \
-                 buffer was full; a larger receive_buffer or more shards would help"
-            );
-        }
         collected.kernel_drops += drops_here;
         let receive = answer.receive.since(self.receive);
         self.receive = answer.receive;
@@ -247,14 +258,22 @@ impl Shard {
         if !answer.is_drained {
             log::error!("shard {number} stopped before it had read all that the kernel held");
         }
-        self.watch_load(number, answer.cpu_time, collected);
         collected.names.push(answer.names);
+        let busy = self.watch_load(number, answer.cpu_time, collected);
+        self.losses.take(drops_here, busy, Instant::now());
+        let receive_buffer_bytes = answer.sockets.first().map(|it| it.receive_buffer_bytes);
+        if let Some(said) = self
+            .losses
+            .say(number, receive_buffer_bytes.unwrap_or_default())
+        {
+            log::error!("{said}");
+        }
         // A quarter of the room is left for the names of an interval before anyone must go.
-        self.is_full = answer.table.spellings >= max_series / 4 * 3;
+        self.is_full = answer.table.spellings >= max_series / 4 * 3 || answer.table.is_tight;
         collected.intervals.push((answer.shard, answer.interval));
     }
 
-    fn watch_load(&mut self, number: usize, cpu_time: Duration, collected: &mut Collected) {
+    fn watch_load(&mut self, number: usize, cpu_time: Duration, collected: &mut Collected) -> f64 {
         let spent = cpu_time.saturating_sub(self.cpu_time);
         let share = spent.as_secs_f64() / self.answered.elapsed().as_secs_f64().max(1e-3);
         self.cpu_time = cpu_time;
@@ -268,5 +287,6 @@ impl Shard {
             );
         }
         self.was_busy = is_busy;
+        share
     }
 }

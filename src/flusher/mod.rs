@@ -3,6 +3,8 @@
 
 mod clock;
 mod collect;
+mod growth;
+mod losses;
 mod name_log;
 mod outputs;
 mod reload;
@@ -10,12 +12,13 @@ mod schedule;
 mod state;
 mod visit;
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::format::Encoding;
 use crate::kernel::Waker;
-use crate::metric::{InputRules, Limits, Refusal, Refusals};
+use crate::metric::{Brakes, InputRules, Limits, Refusal, Refusals};
 use crate::naming::{FlushTime, Inputs, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{Counters, SinkHandle};
@@ -24,6 +27,7 @@ use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
 use clock::Clock;
 use collect::Collector;
+use growth::GrowthLog;
 use name_log::NameLog;
 pub use name_log::NameLogRules;
 use outputs::Outputs;
@@ -76,6 +80,8 @@ pub struct FlusherSettings {
     pub input_counter: Option<String>,
     /// How own metrics are written; None for none.
     pub own: Option<OwnLines>,
+    /// Which names the shards refuse.
+    pub brakes: Arc<Brakes>,
     /// Where gauges' levels outlive a restart.
     pub state_file: Option<StateFile>,
     /// How names are written with the number of their lines; None: they are not.
@@ -132,6 +138,7 @@ pub struct Flusher {
     points: u64,
     /// What is told to visits.
     status: Status,
+    growth_log: GrowthLog,
 }
 
 impl Flusher {
@@ -143,7 +150,8 @@ impl Flusher {
         outlets: Vec<Outlet>,
     ) -> Flusher {
         let clock = Clock::start();
-        let mut merger = Merger::new(settings.of_merger(), shards.len());
+        let merger = Merger::new(settings.of_merger(), shards.len());
+        let mut merger = merger.with_brakes(Arc::clone(&settings.brakes));
         if let Some(file) = &settings.state_file {
             file.load(&mut merger);
         }
@@ -162,6 +170,7 @@ impl Flusher {
             told: Vec::new(),
             points: 0,
             status: Status::default(),
+            growth_log: GrowthLog::new(Instant::now()),
             settings,
         }
     }
@@ -270,6 +279,9 @@ impl Flusher {
             naming.points(metric_type, name, &summary, time, outputs);
         });
         counts.merger = self.merger.counts();
+        counts.brakes = self.merger.brake_counts().clone();
+        let growth = self.merger.take_growth();
+        self.growth_log.take(&growth, Instant::now());
         if let Some(inputs) = inputs {
             let zero = settings.idle_rules.idle.counters != Idle::Quiet;
             inputs.points(naming, zero, time, outputs);
@@ -278,7 +290,8 @@ impl Flusher {
         counts.points_not_finite = outputs.take_not_finite();
         counts.duration = began.elapsed();
         self.finish(&counts, time);
-        self.collector.give_back(collected.intervals, &self.merger);
+        self.collector
+            .give_back(collected.intervals, &mut self.merger);
         if let Some(file) = &mut self.settings.state_file {
             file.save(&self.merger, stopping);
         }

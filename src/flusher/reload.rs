@@ -33,6 +33,8 @@ impl Flusher {
         self.collector.set_max_series(settings.limits.max_series);
         self.merger
             .change(settings.of_merger(), settings.input_rules);
+        self.merger.change_brakes(settings.brakes.clone());
+        self.collector.grant(self.merger.take_grants());
         self.reload_telemetry(settings.own.as_ref(), &outlets);
         if self.name_log.as_ref().map(NameLog::rules) != settings.name_log.as_ref() {
             self.name_log = settings.name_log.clone().map(NameLog::new);

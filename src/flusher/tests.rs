@@ -32,6 +32,7 @@ fn settings() -> FlusherSettings {
         weighted_timers: false,
         input_counter: None,
         own: None,
+        brakes: Arc::default(),
         state_file: None,
         name_log: None,
     }
@@ -91,6 +92,7 @@ impl Rig {
                 limits: Limits::default(),
                 set_hash: SetHash::new(),
                 refused_lines_max: 0,
+                brakes: Default::default(),
                 epoch: Instant::now(),
                 tap: TapRules::default(),
             }),

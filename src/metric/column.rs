@@ -8,6 +8,9 @@ pub trait Aggregate: Default {
     fn is_touched(&self) -> bool;
 }
 
+/// Slots from here on are no series': they mark names that are refused.
+pub(super) const REFUSED_SLOTS: u32 = u32::MAX - (1 << 20);
+
 /// Aggregates by slot. It grows to the highest slot that was recorded into.
 #[derive(Clone, Debug, Default)]
 pub struct Column<A> {
@@ -15,14 +18,18 @@ pub struct Column<A> {
 }
 
 impl<A: Aggregate> Column<A> {
-    /// The aggregate of a slot, to record into. Hot path.
+    /// The aggregate of a slot, to record into; None for a slot that only marks a name as refused.
+    /// Hot path: such a slot is beyond the end, which is looked at in any case.
     #[inline]
-    pub fn open(&mut self, slot: u32) -> &mut A {
+    pub fn open(&mut self, slot: u32) -> Option<&mut A> {
         let index = slot as usize;
         if index >= self.slots.len() {
+            if slot >= REFUSED_SLOTS {
+                return None;
+            }
             self.grow(index);
         }
-        &mut self.slots[index]
+        self.slots.get_mut(index)
     }
 
     /// Asks for the memory of a slot's aggregate.

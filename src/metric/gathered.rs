@@ -134,28 +134,21 @@ impl Table {
             counters,
             &mut guesses_hold,
             &mut refuse,
-            |table, slot, sample| {
-                let counter = table.interval.counters.open(slot);
-                counter.record(sample.value, sample.weight);
-            },
+            |table, slot, sample| table.record_counter(slot, sample.value, sample.weight),
         );
         taken += self.settle(
             MetricType::Timer,
             timers,
             &mut guesses_hold,
             &mut refuse,
-            |table, slot, sample| {
-                table.record_timer(slot, sample.value, sample.weight);
-            },
+            |table, slot, sample| table.record_timer(slot, sample.value, sample.weight),
         );
         taken += self.settle(
             MetricType::Gauge,
             gauges,
             &mut guesses_hold,
             &mut refuse,
-            |table, slot, sample| {
-                table.record_gauge(slot, sample.number());
-            },
+            |table, slot, sample| table.record_gauge(slot, sample.number()),
         );
         taken
     }
@@ -187,7 +180,7 @@ impl Table {
         list: &mut Vec<Pending<'_>>,
         guesses_hold: &mut bool,
         refuse: &mut impl FnMut(Refusal, &[u8]),
-        record: impl Fn(&mut Table, u32, &Pending<'_>),
+        record: impl Fn(&mut Table, u32, &Pending<'_>) -> bool,
     ) -> u64 {
         let mut taken = 0;
         for sample in &*list {
@@ -199,10 +192,8 @@ impl Table {
                 self.slot_of(metric_type, sample)
             };
             match slot {
-                Ok(slot) => {
-                    record(self, slot, sample);
-                    taken += 1;
-                }
+                Ok(slot) if record(self, slot, sample) => taken += 1,
+                Ok(slot) => refuse(self.refuse_again(metric_type, slot), sample.line),
                 Err(reason) => refuse(reason, sample.line),
             }
         }

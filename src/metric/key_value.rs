@@ -33,9 +33,11 @@ pub struct KeyValues {
 }
 
 impl KeyValues {
-    /// Appends one sample.
+    /// Appends one sample of a series.
     pub fn record(&mut self, sample: KeyValueSample) {
-        let count = self.counts.open(sample.slot);
+        let Some(count) = self.counts.open(sample.slot) else {
+            return;
+        };
         count.0 = count.0.saturating_add(1);
         self.log.push(sample);
     }

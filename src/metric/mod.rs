@@ -5,16 +5,20 @@
 
 #![forbid(unsafe_code)]
 
+mod brakes;
 mod column;
 mod counter;
 mod gathered;
 mod gauge;
+mod growth;
 mod index;
 mod key_value;
+mod memory;
 mod name;
 mod names;
 mod pattern;
 mod refusal;
+mod refused;
 mod rules;
 mod samples;
 mod set;
@@ -23,10 +27,12 @@ mod table;
 mod texts;
 mod timer;
 
+pub use brakes::{Brakes, Grants, KnownSeries, Rule};
 pub use column::{Aggregate, Column};
 pub use counter::Counter;
 pub use gathered::Gathered;
 pub use gauge::Gauge;
+pub use growth::{Growing, Growth};
 pub use key_value::{KeyValueSample, KeyValues};
 pub use name::{NAME_BYTES_MAX, SEGMENT_BYTES_MAX, SPELLING_BYTES_MAX};
 pub use pattern::{Pattern, Quota};

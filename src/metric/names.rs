@@ -11,7 +11,13 @@ use std::hash::{BuildHasher, Hasher};
 // that a lookup in a full index looks at three to five buckets. One multiplication more.
 use foldhash::quality::RandomState;
 
+use super::brakes::Rule;
+use super::column::REFUSED_SLOTS;
 use super::index::{Entry, Index};
+use super::memory;
+use super::refusal::Refusal;
+use super::refused::Refused;
+use super::samples::MetricType;
 use super::texts::{Kind, NONE, Texts};
 
 /// A spelling looked up: the hash is kept for inserting it.
@@ -30,13 +36,27 @@ pub(super) struct Names {
     /// By slot: the last record of its spellings; `NONE` for a free slot.
     heads: Vec<u32>,
     free: Vec<u32>,
+    /// Spellings that are refused.
+    refused: Refused,
     hasher: RandomState,
 }
 
 impl Names {
-    /// How many spellings are remembered.
+    /// How many spellings of series are remembered.
     pub(super) fn len(&self) -> usize {
-        self.spellings.len()
+        self.spellings.len() - self.refused.len()
+    }
+
+    /// How many refused spellings are remembered.
+    pub(super) fn refused_count(&self) -> usize {
+        self.refused.len()
+    }
+
+    /// What the memory of series is charged with.
+    pub(super) fn charge(&self, metric_type: MetricType) -> usize {
+        let spellings = self.len() + self.safe_names.len();
+        let text_bytes = self.texts.live_bytes() - self.refused.text_bytes();
+        memory::charge(metric_type, text_bytes, spellings, self.series_count())
     }
 
     /// How many series there are.
@@ -106,7 +126,72 @@ impl Names {
 
     /// Whether the memory for texts can take another spelling.
     pub(super) fn has_room(&self) -> bool {
-        self.texts.has_room()
+        self.texts.has_room() && self.heads.len() < REFUSED_SLOTS as usize
+    }
+
+    /// Whether there is a series of this safe name.
+    pub(super) fn has_series(&self, safe: &[u8]) -> bool {
+        let found = self.find(safe, b"");
+        let spelled = found.slot.filter(|&slot| slot < REFUSED_SLOTS);
+        spelled.is_some()
+            || self
+                .lookup(&self.safe_names, found.hash, safe, b"")
+                .is_some()
+    }
+
+    /// Remembers that a rule refuses a spelling that is new, and for what reason.
+    pub(super) fn refuse(
+        &mut self,
+        found: &Found,
+        name: &[u8],
+        tags: &[u8],
+        rule: (Rule, Refusal),
+    ) {
+        if self.texts.is_sparse() {
+            self.compact();
+        }
+        let record = self.texts.put(NONE, Kind::Spelling, name, tags);
+        let slot = self.refused.add(record, rule, self.texts.size_of(record));
+        self.spellings.insert(found.hash, Entry { record, slot });
+    }
+
+    /// Refuses one more link of the spelling that a slot stands for which is no series'.
+    #[inline]
+    pub(super) fn refuse_again(&mut self, slot: u32) -> Refusal {
+        self.refused.refuse(slot)
+    }
+
+    /// Tells how many links of remembered spellings rules have refused since the last call, and forgets
+    /// those spellings that had none.
+    pub(super) fn settle_refused(&mut self, each: impl FnMut(Rule, u64)) {
+        for (slot, record) in self.refused.settle(each) {
+            self.forget_refused(slot, record);
+        }
+    }
+
+    /// Forgets the refused spellings of some rules.
+    pub(super) fn forget_refused_of(&mut self, is_of: impl Fn(Rule) -> bool) {
+        for (slot, record) in self.refused.of(is_of) {
+            self.forget_refused(slot, record);
+        }
+    }
+
+    fn forget_refused(&mut self, slot: u32, record: u32) {
+        let read = self.texts.get(record);
+        let hash = self.hash(read.name, read.tags);
+        self.spellings.remove(hash, record);
+        self.refused.remove(slot, self.texts.size_of(record));
+        self.texts.free(record);
+    }
+
+    /// The slots of the series of which one spelling, or the safe name, is meant.
+    pub(super) fn slots_of(&self, mut is_meant: impl FnMut(&[u8], &[u8]) -> bool) -> Vec<u32> {
+        let in_use = (0u32..).zip(&self.heads).filter(|(_, head)| **head != NONE);
+        let meant = in_use.filter(|(_, head)| {
+            let record = self.texts.get(**head);
+            is_meant(record.name, record.tags)
+        });
+        meant.map(|(slot, _)| slot).collect()
     }
 
     /// Remembers a new spelling of the series of this safe name. Returns the slot, and whether
@@ -123,9 +208,8 @@ impl Names {
             self.lookup(&self.safe_names, found.hash, safe, b"")
         } else {
             let found = self.find(safe, b"");
-            found
-                .slot
-                .or_else(|| self.lookup(&self.safe_names, found.hash, safe, b""))
+            let spelled = found.slot.filter(|&slot| slot < REFUSED_SLOTS);
+            spelled.or_else(|| self.lookup(&self.safe_names, found.hash, safe, b""))
         };
         let slot = by_safe_name.unwrap_or_else(|| self.new_slot());
         let is_new = by_safe_name.is_none();
@@ -159,6 +243,13 @@ impl Names {
                 self.put(slot as u32, hash, record.name, record.tags, record.kind);
                 next = record.next;
             }
+        }
+        for (slot, record) in self.refused.all() {
+            let read = texts.get(record);
+            let hash = self.hash(read.name, read.tags);
+            let record = self.texts.put(NONE, Kind::Spelling, read.name, read.tags);
+            self.refused.moved(slot, record);
+            self.spellings.insert(hash, Entry { record, slot });
         }
     }
 
@@ -207,118 +298,4 @@ impl Names {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::texts::FREE_BYTES_MIN;
-    use super::*;
-
-    fn intern(names: &mut Names, name: &str, tags: &str, safe: &str) -> (u32, bool) {
-        let found = names.find(name.as_bytes(), tags.as_bytes());
-        match found.slot {
-            Some(slot) => (slot, false),
-            None => names.insert(&found, name.as_bytes(), tags.as_bytes(), safe.as_bytes()),
-        }
-    }
-
-    #[test]
-    fn spellings_that_become_equal_are_one_series_in_whatever_order_they_come() {
-        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
-            let mut names = Names::default();
-            let spelled = [("a_b", ""), ("a b", ""), ("a  b", "")];
-            let slots: Vec<u32> = order
-                .iter()
-                .map(|&index: &usize| intern(&mut names, spelled[index].0, "", "a_b").0)
-                .collect();
-            assert_eq!(slots, [0, 0, 0]);
-            assert_eq!((names.len(), names.series_count()), (3, 1));
-        }
-    }
-
-    #[test]
-    fn where_the_name_ends_and_the_tags_begin_makes_a_difference() {
-        let mut names = Names::default();
-        let one = intern(&mut names, "ab", "c:d", "ab;c=d").0;
-        let two = intern(&mut names, "abc", ":d", "abc;=d").0;
-        assert_ne!(one, two);
-        assert_eq!(intern(&mut names, "ab;c=d", "", "ab;c=d").0, one);
-    }
-
-    #[test]
-    fn a_forgotten_series_leaves_nothing_behind() {
-        let mut names = Names::default();
-        let slot = intern(&mut names, "a b", "", "a_b").0;
-        intern(&mut names, "a_b", "", "a_b");
-        let bytes = names.texts.size_bytes();
-        assert!(names.forget(slot));
-        assert!(!names.forget(slot));
-        assert_eq!((names.len(), names.series_count()), (0, 0));
-        assert_eq!((names.spellings.len(), names.safe_names.len()), (0, 0));
-        for round in 0..10 {
-            let spelling = format!("c {round}");
-            let (again, is_new) = intern(&mut names, &spelling, "", &spelling.replace(' ', "_"));
-            assert!(is_new);
-            assert_eq!(again, slot);
-            assert!(names.forget(again));
-        }
-        assert_eq!(
-            names.texts.size_bytes(),
-            bytes,
-            "memory of the forgotten is used again"
-        );
-    }
-
-    #[test]
-    fn memory_follows_what_is_remembered_however_long_the_names_were() {
-        let mut names = Names::default();
-        let kept = intern(&mut names, "kept name", "a:b", "kept_name;a=b").0;
-        for length in (100..4000).step_by(100) {
-            let slots: Vec<u32> = (0..500)
-                .map(|number| {
-                    let name = format!("{number:0length$}");
-                    intern(&mut names, &name, "", &name).0
-                })
-                .collect();
-            for slot in slots {
-                assert!(names.forget(slot));
-            }
-        }
-        let bytes = names.texts.size_bytes();
-        assert!(bytes < 2 * FREE_BYTES_MIN, "{bytes} bytes for one name");
-        assert_eq!(names.find(b"kept name", b"a:b").slot, Some(kept));
-        assert_eq!(
-            intern(&mut names, "kept_name;a=b", "", "kept_name;a=b"),
-            (kept, false)
-        );
-        assert!(names.forget(kept));
-        assert_eq!((names.spellings.len(), names.safe_names.len()), (0, 0));
-    }
-
-    #[test]
-    fn no_seed_crowds_names_that_are_alike() {
-        const COUNT: u32 = 4_096;
-        for _ in 0..400 {
-            let (names, mut index) = (Names::default(), Index::default());
-            for number in 0..COUNT {
-                let name = format!("service.counter.{number:07}");
-                let hash = names.hash(name.as_bytes(), b"");
-                let (record, slot) = (number, number);
-                index.insert(hash, Entry { record, slot });
-            }
-            let passed = index.passed_count();
-            assert!(passed < COUNT, "{passed} of {COUNT}");
-        }
-    }
-
-    #[test]
-    fn many_names_are_all_found_again() {
-        let mut names = Names::default();
-        for number in 0..20_000u32 {
-            let name = format!("service.{number}.requests");
-            assert_eq!(intern(&mut names, &name, "", &name), (number, true));
-        }
-        for number in 0..20_000u32 {
-            let name = format!("service.{number}.requests");
-            assert_eq!(names.find(name.as_bytes(), b"").slot, Some(number));
-        }
-        assert_eq!(names.find(b"service.20000.requests", b"").slot, None);
-    }
-}
+mod tests;

@@ -33,11 +33,17 @@ pub enum Refusal {
     SeriesLimit,
     /// The interval holds as many key-values as it may (`max_timer_values`).
     ValueLimit,
+    /// The name is denied (`deny`).
+    Denied,
+    /// As many series as may have such names are there (`quota`).
+    Quota,
+    /// What the table may take is taken (`max_memory`).
+    MemoryLimit,
 }
 
 impl Refusal {
     /// All reasons, in the order of their discriminants.
-    pub const ALL: [Refusal; 14] = [
+    pub const ALL: [Refusal; 17] = [
         Refusal::EmptyName,
         Refusal::NameTooLong,
         Refusal::SegmentTooLong,
@@ -52,6 +58,9 @@ impl Refusal {
         Refusal::BadFrame,
         Refusal::SeriesLimit,
         Refusal::ValueLimit,
+        Refusal::Denied,
+        Refusal::Quota,
+        Refusal::MemoryLimit,
     ];
 
     /// The word for it in our own metrics and logs.
@@ -71,6 +80,9 @@ impl Refusal {
             Refusal::BadFrame => "bad_frame",
             Refusal::SeriesLimit => "series_limit",
             Refusal::ValueLimit => "value_limit",
+            Refusal::Denied => "denied",
+            Refusal::Quota => "quota",
+            Refusal::MemoryLimit => "memory_limit",
         }
     }
 }

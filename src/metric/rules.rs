@@ -62,6 +62,8 @@ impl InputRules {
 pub struct Limits {
     /// Spellings of names, all types together.
     pub max_series: usize,
+    /// What the table and its part of the merger may take, in bytes.
+    pub max_memory_bytes: usize,
     /// Timer values kept one by one, and bins of sketches, and key-values: so many of each.
     pub max_timer_values: usize,
     /// How far a value read from a sketch may be from the true one, relative to it: 0.0001 to 0.5.
@@ -76,6 +78,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_series: 1_000_000,
+            max_memory_bytes: 2 << 30,
             max_timer_values: 4_000_000,
             timer_error: RELATIVE_ERROR,
             max_set_values: 4_096,

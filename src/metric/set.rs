@@ -7,6 +7,7 @@ use cardinality_estimator::CardinalityEstimator;
 use hashbrown::HashTable;
 
 use super::column::Aggregate;
+use super::memory::estimate_bytes;
 use super::rules::Limits;
 
 /// Hashes members of sets alike in all shards, with keys drawn at start: members are kept as 64
@@ -52,6 +53,18 @@ pub enum SetPrecision {
 }
 
 impl SetPrecision {
+    /// How many registers that are.
+    pub(super) fn registers(self) -> usize {
+        match self {
+            SetPrecision::P8 => 1 << 8,
+            SetPrecision::P10 => 1 << 10,
+            SetPrecision::P12 => 1 << 12,
+            SetPrecision::P14 => 1 << 14,
+            SetPrecision::P16 => 1 << 16,
+            SetPrecision::P18 => 1 << 18,
+        }
+    }
+
     /// With the fewest registers whose standard error is no more than this, if there are enough.
     pub fn for_error(error: f64) -> SetPrecision {
         let registers = (1.04 / error).powi(2);
@@ -138,6 +151,9 @@ impl Estimate {
     }
 }
 
+/// More than the table of a set with one member takes.
+const SMALLEST_SET_BYTES: usize = 64;
+
 /// The distinct values of one series in one interval.
 #[derive(Debug)]
 pub enum Set {
@@ -154,9 +170,56 @@ impl Default for Set {
 }
 
 impl Set {
-    /// Adds a member; past `max_set_values` members the set turns into an estimate.
-    pub fn record(&mut self, member: &[u8], hash: &SetHash, limits: &Limits) {
-        self.insert(hash.of(member), limits);
+    /// Adds a member; past `max_set_values` members the set turns into an estimate, and earlier where
+    /// that takes less of what sets may still take. False if there is no room for either.
+    pub fn record(
+        &mut self,
+        member: &[u8],
+        hash: &SetHash,
+        limits: &Limits,
+        room_bytes: &mut usize,
+    ) -> bool {
+        let before = self.size_bytes(limits);
+        let hash = hash.of(member);
+        let added_bytes = match self {
+            Set::Estimated(_) => 0,
+            Set::Exact(members) if members.len() >= limits.max_set_values => {
+                estimate_bytes(limits.set_precision).saturating_sub(before)
+            }
+            Set::Exact(members) if members.len() < members.capacity() => 0,
+            // It doubles.
+            Set::Exact(_) => before.max(SMALLEST_SET_BYTES),
+        };
+        if added_bytes <= *room_bytes || self.has(hash) {
+            self.insert(hash, limits);
+        } else if estimate_bytes(limits.set_precision) <= before.saturating_add(*room_bytes) {
+            let fewer = Limits {
+                max_set_values: 0,
+                ..*limits
+            };
+            self.insert(hash, &fewer);
+        } else {
+            return false;
+        }
+        let after = self.size_bytes(limits);
+        *room_bytes = room_bytes.saturating_add(before).saturating_sub(after);
+        true
+    }
+
+    /// Whether a member is known to be in it.
+    fn has(&self, hash: u64) -> bool {
+        match self {
+            Set::Exact(members) => members.find(hash, |&member| member == hash).is_some(),
+            Set::Estimated(_) => false,
+        }
+    }
+
+    /// What is allocated for it, or may be.
+    fn size_bytes(&self, limits: &Limits) -> usize {
+        match self {
+            Set::Exact(members) => members.allocation_size(),
+            Set::Estimated(_) => estimate_bytes(limits.set_precision),
+        }
     }
 
     fn insert(&mut self, hash: u64, limits: &Limits) {
@@ -239,7 +302,8 @@ mod tests {
     fn filled(range: std::ops::Range<u32>, hash: &SetHash, limits: &Limits) -> Set {
         let mut set = Set::default();
         for member in range {
-            set.record(&member.to_le_bytes(), hash, limits);
+            let has_room = set.record(&member.to_le_bytes(), hash, limits, &mut { usize::MAX });
+            assert!(has_room);
         }
         set
     }

@@ -4,17 +4,24 @@
 //! Names stay across intervals, aggregates do not: at a flush the interval is moved out by value
 //! and an empty one moves in, whatever the number of series.
 
-use super::column::Column;
+mod admission;
+
+use std::sync::Arc;
+
+use super::brakes::{Brakes, Braking, Grants};
+use super::column::{Column, REFUSED_SLOTS};
 use super::counter::Counter;
 use super::gauge::Gauge;
+use super::growth::Growth;
 use super::key_value::{KeyValueSample, KeyValues};
+use super::memory::Budget;
 use super::name::{SPELLING_BYTES_MAX, make_safe};
 use super::names::{Found, Names};
 use super::refusal::Refusal;
 use super::rules::{InputRules, Limits};
 use super::samples::{MetricType, Number, Samples, Values};
 use super::set::{Set, SetHash};
-use super::timer::{TimerValue, Timers};
+use super::timer::{TimerLimits, TimerValue, Timers};
 
 /// One series of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +61,14 @@ pub struct Interval {
     pub sets: Column<Set>,
     /// Key-values in order of arrival.
     pub key_values: KeyValues,
+    /// By which brakes it was recorded.
+    pub brakes: Arc<Brakes>,
+    /// Links that each rule of these refused; empty if none did.
+    pub refused_by_rule: Vec<u64>,
+    /// By quota: series that were added since the brakes are in force.
+    pub admitted: Vec<u64>,
+    /// Where names were refused.
+    pub growth: Growth,
 }
 
 impl Interval {
@@ -66,6 +81,8 @@ impl Interval {
         self.timers.reset();
         self.sets.reset();
         self.key_values.reset();
+        self.refused_by_rule.clear();
+        self.growth.clear();
     }
 
     fn is_touched(&self, id: SlotId) -> bool {
@@ -88,6 +105,8 @@ pub struct Silence {
     pub forget: Vec<SlotId>,
     /// Silent, the longest silent last: they may go when room is needed.
     pub silent: Vec<SlotId>,
+    /// What may be added under quotas, if that is another number than before.
+    pub grants: Option<Grants>,
 }
 
 /// How full a table is.
@@ -95,6 +114,8 @@ pub struct Silence {
 pub struct TableCounts {
     /// Spellings that are remembered: what `max_series` bounds.
     pub spellings: usize,
+    /// Whether a quarter or less is left of what `max_memory` leaves for series.
+    pub is_tight: bool,
     /// Series by type, in the order of [`MetricType::ALL`].
     pub series: [usize; MetricType::ALL.len()],
 }
@@ -110,12 +131,22 @@ pub struct Table {
     silence: Silence,
     stamp: u64,
     safe_name: Vec<u8>,
+    braking: Braking,
+    budget: Budget,
+    timer_limits: TimerLimits,
+    /// What sets of this interval may still take.
+    sets_room_bytes: usize,
 }
 
 impl Table {
     /// An empty table. All tables that are merged share the hash of sets.
     pub fn new(rules: InputRules, limits: Limits, set_hash: SetHash) -> Table {
+        let budget = Budget::new(limits.max_memory_bytes, limits.max_timer_values);
         Table {
+            braking: Braking::default(),
+            budget,
+            timer_limits: timer_limits(&limits, budget),
+            sets_room_bytes: budget.sets_bytes,
             rules,
             limits,
             set_hash,
@@ -125,6 +156,14 @@ impl Table {
             stamp: 0,
             safe_name: Vec::new(),
         }
+    }
+
+    /// Goes by these brakes from its beginning on.
+    #[must_use]
+    pub fn with_brakes(mut self, brakes: Arc<Brakes>) -> Table {
+        self.interval.brakes = Arc::clone(&brakes);
+        self.braking = Braking::at_start(brakes);
+        self
     }
 
     /// Stamps what follows. Gauges of several shards are merged by these stamps, so they come
@@ -141,7 +180,7 @@ impl Table {
     pub fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
         let metric_type = samples.metric_type();
         if metric_type == MetricType::KeyValue
-            && self.interval.key_values.log.len() + samples.count() > self.limits.max_timer_values
+            && self.interval.key_values.log.len() + samples.count() > self.budget.values
         {
             return Err(Refusal::ValueLimit);
         }
@@ -156,22 +195,21 @@ impl Table {
         }
         let found = self.names[metric_type as usize].find(samples.name, tags);
         let slot = match found.slot {
+            Some(slot) if slot >= REFUSED_SLOTS => return Err(self.refuse_again(metric_type, slot)),
             Some(slot) => slot,
             None => self.intern(metric_type, &found, samples.name, tags)?,
         };
-        self.add(slot, samples);
-        Ok(())
+        self.add(slot, samples)
     }
 
     #[inline]
-    fn add(&mut self, slot: u32, samples: &Samples<'_>) {
+    fn add(&mut self, slot: u32, samples: &Samples<'_>) -> Result<(), Refusal> {
         let interval = &mut self.interval;
         match samples.values {
             Values::Counter(values) => {
-                let counter = interval.counters.open(slot);
                 let weight = samples.rate.weight();
                 for number in values {
-                    counter.record(number.value, weight);
+                    self.record_counter(slot, number.value, weight);
                 }
             }
             Values::Timer(values) => {
@@ -186,8 +224,13 @@ impl Table {
                 }
             }
             Values::Set(member) => {
+                let room_bytes = &mut self.sets_room_bytes;
                 let set = interval.sets.open(slot);
-                set.record(member, &self.set_hash, &self.limits);
+                if !set
+                    .is_some_and(|it| it.record(member, &self.set_hash, &self.limits, room_bytes))
+                {
+                    return Err(Refusal::MemoryLimit);
+                }
             }
             Values::KeyValue {
                 values,
@@ -202,27 +245,41 @@ impl Table {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Records a value of a counter. False if the slot only marks a refused name, as with the
+    /// other types.
+    #[inline]
+    pub(super) fn record_counter(&mut self, slot: u32, value: f64, weight: f64) -> bool {
+        let Some(counter) = self.interval.counters.open(slot) else {
+            return false;
+        };
+        counter.record(value, weight);
+        true
     }
 
     #[inline]
-    pub(super) fn record_timer(&mut self, slot: u32, value: f64, weight: f64) {
+    pub(super) fn record_timer(&mut self, slot: u32, value: f64, weight: f64) -> bool {
         self.interval.timers.record(
             TimerValue { slot, value },
             weight,
             self.rules.weighted_timers,
-            self.limits.max_timer_values,
-            self.limits.timer_error,
-        );
+            &self.timer_limits,
+        )
     }
 
     #[inline]
-    pub(super) fn record_gauge(&mut self, slot: u32, number: Number) {
-        let gauge = self.interval.gauges.open(slot);
+    pub(super) fn record_gauge(&mut self, slot: u32, number: Number) -> bool {
+        let Some(gauge) = self.interval.gauges.open(slot) else {
+            return false;
+        };
         if number.signed && self.rules.sign_moves_gauge {
             gauge.move_by(number.value);
         } else {
             gauge.set(number.value, self.stamp);
         }
+        true
     }
 
     /// Makes a slot for a spelling that is new.
@@ -237,29 +294,23 @@ impl Table {
     ) -> Result<u32, Refusal> {
         self.safe_name.clear();
         make_safe(&self.rules, name, tags, &mut self.safe_name)?;
-        if !self.make_room(metric_type) {
-            return Err(Refusal::SeriesLimit);
+        if !self.braking.brakes.are_off() {
+            self.brake(metric_type, found, name, tags)?;
+        }
+        if let Err(reason) = self.make_room(metric_type) {
+            self.interval.growth.note_refused(&self.safe_name);
+            return Err(reason);
         }
         let (slot, is_new) =
             self.names[metric_type as usize].insert(found, name, tags, &self.safe_name);
         if is_new {
+            self.braking.admit(metric_type, &self.safe_name);
             self.interval.births.push(Birth {
                 id: SlotId { metric_type, slot },
                 name: self.safe_name.as_slice().into(),
             });
         }
         Ok(slot)
-    }
-
-    /// Forgets the longest silent series until a spelling fits. False if all are live.
-    fn make_room(&mut self, metric_type: MetricType) -> bool {
-        while self.spelling_count() >= self.limits.max_series {
-            let Some(id) = self.silence.silent.pop() else {
-                return false;
-            };
-            self.forget(id);
-        }
-        self.names[metric_type as usize].has_room()
     }
 
     fn spelling_count(&self) -> usize {
@@ -285,7 +336,10 @@ impl Table {
     }
 
     /// Replaces what may be forgotten by what is so as of the last interval handed over.
-    pub fn set_silence(&mut self, silence: Silence) {
+    pub fn set_silence(&mut self, mut silence: Silence) {
+        if let Some(grants) = silence.grants.take() {
+            self.grant(grants);
+        }
         // Of slots that were void before this came nothing is left to be forgotten.
         if silence.numbering == self.interval.numbering {
             self.silence = silence;
@@ -294,8 +348,12 @@ impl Table {
 
     /// Moves the interval out and an empty one in.
     pub fn hand_over(&mut self, empty: Interval) -> Interval {
-        let ended = std::mem::replace(&mut self.interval, empty);
+        self.settle_refused();
+        let mut ended = std::mem::replace(&mut self.interval, empty);
         self.interval.numbering = ended.numbering;
+        self.interval.brakes = Arc::clone(&ended.brakes);
+        ended.admitted.clone_from(&self.braking.admitted);
+        self.sets_room_bytes = self.budget.sets_bytes;
         // Until newer lists come these hold, but for those that spoke in the ended interval.
         let Silence { forget, silent, .. } = &mut self.silence;
         forget.retain(|&id| !ended.is_touched(id));
@@ -310,6 +368,9 @@ impl Table {
     pub fn change(&mut self, rules: InputRules, limits: Limits) {
         let makes_other_names = !self.rules.makes_names_of(&rules);
         (self.rules, self.limits) = (rules, limits);
+        self.budget = Budget::new(limits.max_memory_bytes, limits.max_timer_values);
+        self.timer_limits = timer_limits(&limits, self.budget);
+        self.sets_room_bytes = self.budget.sets_bytes;
         if makes_other_names {
             self.names = Default::default();
             self.silence = Silence::default();
@@ -321,161 +382,19 @@ impl Table {
     pub fn counts(&self) -> TableCounts {
         TableCounts {
             spellings: self.spelling_count(),
+            is_tight: self.charged_bytes() >= self.budget.series_bytes / 4 * 3,
             series: MetricType::ALL.map(|kind| self.names[kind as usize].series_count()),
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metric::{SafeNames, SampleRate};
-
-    fn table(max_series: usize) -> Table {
-        let rules = InputRules {
-            safe_names: SafeNames::Graphite,
-            keep_tags: true,
-            sign_moves_gauge: true,
-            weighted_timers: false,
-        };
-        let limits = Limits {
-            max_series,
-            max_timer_values: 4,
-            max_set_values: 4,
-            ..Limits::default()
-        };
-        Table::new(rules, limits, SetHash::new())
-    }
-
-    fn count(table: &mut Table, name: &str) -> Result<(), Refusal> {
-        let one = [Number {
-            value: 1.0,
-            signed: false,
-        }];
-        table.record(&Samples {
-            name: name.as_bytes(),
-            tags: b"",
-            rate: SampleRate::ALL,
-            values: Values::Counter(&one),
-        })
-    }
-
-    fn counter(slot: u32) -> SlotId {
-        SlotId {
-            metric_type: MetricType::Counter,
-            slot,
-        }
-    }
-
-    #[test]
-    fn a_full_table_refuses_new_names_only_while_all_are_live() {
-        let mut table = table(2);
-        assert_eq!(count(&mut table, "a"), Ok(()));
-        assert_eq!(count(&mut table, "b"), Ok(()));
-        assert_eq!(count(&mut table, "c"), Err(Refusal::SeriesLimit));
-        table.hand_over(Interval::default());
-        assert_eq!(count(&mut table, "b"), Ok(()));
-        // b has spoken since the list was made, so a goes although b is named first.
-        table.set_silence(Silence {
-            forget: Vec::new(),
-            silent: vec![counter(0), counter(1)],
-            ..Silence::default()
-        });
-        assert_eq!(count(&mut table, "c"), Ok(()));
-        assert_eq!(count(&mut table, "d"), Err(Refusal::SeriesLimit));
-        assert_eq!(count(&mut table, "b"), Ok(()));
-        let interval = table.hand_over(Interval::default());
-        assert_eq!(interval.forgotten, [counter(0)]);
-        assert_eq!(&*interval.births[0].name, b"c");
-        assert_eq!(interval.births[0].id, counter(0), "the slot is used again");
-    }
-
-    #[test]
-    fn the_list_of_silent_series_outlives_a_flush_but_not_for_those_that_spoke() {
-        let mut table = table(2);
-        assert_eq!(count(&mut table, "a"), Ok(()));
-        assert_eq!(count(&mut table, "b"), Ok(()));
-        table.hand_over(Interval::default());
-        table.set_silence(Silence {
-            forget: Vec::new(),
-            silent: vec![counter(0), counter(1)],
-            ..Silence::default()
-        });
-        assert_eq!(count(&mut table, "b"), Ok(()));
-        table.hand_over(Interval::default());
-        assert_eq!(count(&mut table, "c"), Ok(()), "a makes room");
-        assert_eq!(count(&mut table, "d"), Err(Refusal::SeriesLimit));
-    }
-
-    #[test]
-    fn every_spelling_counts_against_the_limit() {
-        let mut table = table(2);
-        assert_eq!(count(&mut table, "a b"), Ok(()));
-        assert_eq!(count(&mut table, "a_b"), Ok(()));
-        assert_eq!(count(&mut table, "a  b"), Err(Refusal::SeriesLimit));
-        let counts = table.counts();
-        assert_eq!((counts.spellings, counts.series[0]), (2, 1));
-    }
-
-    #[test]
-    fn a_series_that_speaks_is_not_forgotten() {
-        let mut table = table(3);
-        let both = || Silence {
-            forget: vec![counter(0), counter(1), counter(77)],
-            silent: Vec::new(),
-            ..Silence::default()
-        };
-        assert_eq!(count(&mut table, "a"), Ok(()));
-        assert_eq!(count(&mut table, "b"), Ok(()));
-        table.hand_over(Interval::default());
-        assert_eq!(count(&mut table, "a"), Ok(()));
-        table.set_silence(both());
-        assert_eq!(table.forget_some(1), 2);
-        assert_eq!(table.forget_some(9), 0);
-        let interval = table.hand_over(Interval::default());
-        assert_eq!(interval.forgotten, [counter(1)]);
-        table.set_silence(both());
-        assert_eq!(table.forget_some(9), 0);
-        assert_eq!(table.counts().spellings, 0);
-    }
-
-    // One datagram with such a chain took a hundred times as long as any other of its size.
-    #[test]
-    fn a_name_that_is_too_long_is_not_even_looked_up() {
-        let mut table = table(9);
-        let long = "x".repeat(50_000);
-        let mut time_of = |name: &str| {
-            let start = std::time::Instant::now();
-            for _ in 0..100_000 {
-                assert_eq!(count(&mut table, name), Err(Refusal::NameTooLong));
-            }
-            start.elapsed()
-        };
-        let barely = time_of(&long[..SPELLING_BYTES_MAX + 1]);
-        let much = time_of(&long);
-        // Where something else takes the processor for a while, that is no matter.
-        let bound = 5 * barely + std::time::Duration::from_millis(50);
-        assert!(much < bound, "{much:?} after {barely:?}");
-    }
-
-    #[test]
-    fn key_values_beyond_the_limit_are_refused_whole() {
-        let mut table = table(9);
-        let numbers = [Number {
-            value: 1.0,
-            signed: false,
-        }; 3];
-        let samples = Samples {
-            name: b"k",
-            tags: b"",
-            rate: SampleRate::ALL,
-            values: Values::KeyValue {
-                values: &numbers,
-                time_unix_s: None,
-            },
-        };
-        assert_eq!(table.record(&samples), Ok(()));
-        assert_eq!(table.record(&samples), Err(Refusal::ValueLimit));
-        assert_eq!(table.hand_over(Interval::default()).key_values.log.len(), 3);
+fn timer_limits(limits: &Limits, budget: Budget) -> TimerLimits {
+    TimerLimits {
+        values: budget.values,
+        bins: budget.bins,
+        error: limits.timer_error,
     }
 }
+
+#[cfg(test)]
+mod tests;

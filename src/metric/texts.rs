@@ -59,6 +59,11 @@ impl Texts {
         self.bytes.len()
     }
 
+    /// The memory of records in use, in bytes.
+    pub(super) fn live_bytes(&self) -> usize {
+        self.bytes.len() - self.free_bytes
+    }
+
     /// Whether another spelling fits.
     pub(super) fn has_room(&self) -> bool {
         self.bytes.len() / STEP_BYTES + super::name::SPELLING_BYTES_MAX < NONE as usize
@@ -150,10 +155,15 @@ impl Texts {
         }
     }
 
+    /// What a record takes, in bytes.
+    pub(super) fn size_of(&self, record: u32) -> usize {
+        let Record { name, tags, .. } = self.get(record);
+        (HEADER_BYTES + name.len() + tags.len()).next_multiple_of(STEP_BYTES)
+    }
+
     /// Gives a record up.
     pub(super) fn free(&mut self, record: u32) {
-        let Record { name, tags, .. } = self.get(record);
-        let steps = (HEADER_BYTES + name.len() + tags.len()).div_ceil(STEP_BYTES);
+        let steps = self.size_of(record) / STEP_BYTES;
         if self.free.len() <= steps {
             self.free.resize_with(steps + 1, Vec::new);
         }

@@ -40,6 +40,17 @@ impl Aggregate for TimerCount {
     }
 }
 
+/// What timers may take in an interval.
+#[derive(Clone, Copy, Debug)]
+pub struct TimerLimits {
+    /// Values that are kept one by one.
+    pub values: usize,
+    /// Bins of sketches; each sketch has one beside these.
+    pub bins: usize,
+    /// The relative error of sketches.
+    pub error: f64,
+}
+
 /// How many values are folded at a time: some milliseconds of work, and no more.
 const FOLD_VALUES: usize = 65_536;
 
@@ -60,39 +71,41 @@ pub struct Timers {
 }
 
 impl Timers {
-    /// Adds one value that stands for `weight` samples. Keeps `max_values` values at most; the
-    /// others are folded with this relative error.
+    /// Adds one value that stands for `weight` samples, unless its slot marks a refused name. Keeps
+    /// as many values as the limits say; the others are folded.
     #[inline]
     pub fn record(
         &mut self,
         sample: TimerValue,
         weight: f64,
         weighted: bool,
-        max_values: usize,
-        error: f64,
-    ) {
-        let count = self.counts.open(sample.slot);
+        limits: &TimerLimits,
+    ) -> bool {
+        let Some(count) = self.counts.open(sample.slot) else {
+            return false;
+        };
         count.received += 1;
         count.weight += weight;
-        if self.log.len() >= max_values {
-            self.fold(max_values, error);
+        if self.log.len() >= limits.values {
+            self.fold(limits);
         }
         self.log.push(sample);
         if weighted {
             self.weights.push(weight);
         }
+        true
     }
 
     /// Folds the newest values into sketches. A series with values in both places is a sketch
     /// when the interval ends.
     #[cold]
-    fn fold(&mut self, max_bins: usize, error: f64) {
+    fn fold(&mut self, limits: &TimerLimits) {
         let start = self.log.len() - self.log.len().min(FOLD_VALUES);
         for (index, sample) in self.log[start..].iter().enumerate() {
             let weight = self.weights.get(start + index).copied().unwrap_or(1.0);
-            let may_grow = self.bin_count < max_bins;
+            let may_grow = self.bin_count < limits.bins;
             let sketch = self.folded.entry(sample.slot);
-            let sketch = sketch.or_insert_with(|| Sketch::new(error));
+            let sketch = sketch.or_insert_with(|| Sketch::new(limits.error));
             if sketch.record(sample.value, weight, may_grow) {
                 self.bin_count += 1;
             } else if !may_grow {
@@ -118,6 +131,14 @@ impl Timers {
 mod tests {
     use super::*;
 
+    fn limits(count: usize) -> TimerLimits {
+        TimerLimits {
+            values: count,
+            bins: count,
+            error: 0.01,
+        }
+    }
+
     #[test]
     fn past_the_limit_values_are_folded_and_none_is_lost() {
         let mut timers = Timers::default();
@@ -126,7 +147,7 @@ mod tests {
                 slot: step % 3,
                 value: f64::from(step),
             };
-            timers.record(sample, 1.0, false, 16, 0.01);
+            timers.record(sample, 1.0, false, &limits(16));
             assert!(timers.log.len() <= 16);
         }
         let folded: u64 = timers.folded.values().map(|sketch| sketch.count).sum();
@@ -143,7 +164,7 @@ mod tests {
                 slot: step % 7,
                 value,
             };
-            timers.record(sample, 1.0, false, 100, 0.01);
+            timers.record(sample, 1.0, false, &limits(100));
         }
         let bins: usize = timers.folded.values().map(Sketch::bin_count).sum();
         assert!(bins <= 100 + 7, "{bins} bins");

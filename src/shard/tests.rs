@@ -14,6 +14,7 @@ fn shard() -> Shard {
         limits: Limits::default(),
         set_hash: SetHash::new(),
         refused_lines_max: 2,
+        brakes: Default::default(),
         epoch: Instant::now(),
         tap: TapRules::default(),
     })

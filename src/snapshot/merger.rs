@@ -4,20 +4,24 @@
 //! merged series it belongs to, so that merging walks over arrays and hashes only names that are
 //! new to the shard.
 
+mod brakes;
 mod change;
 mod forget;
 
 pub use forget::TimerValues;
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::directory::{Directory, Entry, grow_by_an_eighth};
 use super::distribution::Distribution;
 use super::idle::IdleRules;
+use super::quotas::Quotas;
 use super::texts::SeriesName;
 use super::timers::{MergedTimers, ShardLog};
 use crate::metric::{
-    Aggregate, Gauge, InputRules, Interval, Limits, MetricType, Set, Silence, SlotId,
+    Aggregate, Gauge, Growth, InputRules, Interval, Limits, MetricType, Set, Silence, SlotId,
 };
 
 /// What one series came to in an interval. A series that was silent, and is still reported, has a
@@ -121,8 +125,22 @@ pub struct Merger {
     removed: u64,
     /// The rules of names, once they have changed.
     input: Option<InputRules>,
-    /// There may be series that only earlier rules of names could give.
+    /// There may be series that only earlier rules of names could give, or that are denied.
     may_have_outdated: bool,
+    quotas: Quotas,
+    brake_counts: BrakeCounts,
+    growth: Growth,
+}
+
+/// What the rules of [`Brakes`] came to, by their words; of two with the same word, both together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrakeCounts {
+    /// Links refused in an interval, by rules that deny.
+    pub denied: BTreeMap<String, u64>,
+    /// Links refused in an interval, by quotas.
+    pub over_quota: BTreeMap<String, u64>,
+    /// Series under each quota.
+    pub quota_series: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -203,6 +221,9 @@ impl Merger {
             removed: 0,
             input: None,
             may_have_outdated: false,
+            quotas: Quotas::new(Arc::default(), shards),
+            brake_counts: BrakeCounts::default(),
+            growth: Growth::default(),
         }
     }
 
@@ -220,6 +241,7 @@ impl Merger {
         self.samples.clear();
         self.gauges.clear();
         self.sets.clear();
+        self.begin_brakes();
         let mut logs = Vec::new();
         for (index, (shard, interval)) in intervals.iter().enumerate() {
             if interval.numbering != self.numberings[*shard] {
@@ -228,6 +250,7 @@ impl Merger {
                 self.may_have_outdated = true;
             }
             self.unseat(*shard, &interval.forgotten);
+            self.note_brakes(*shard, interval);
             self.seat(*shard, interval);
             self.make_aggregates();
             self.add(*shard, interval);
@@ -244,6 +267,7 @@ impl Merger {
         if self.may_have_outdated {
             self.may_have_outdated = self.remove_outdated();
         }
+        self.end_brakes();
         self.make_aggregates();
         let timers = &self.directories[MetricType::Timer as usize];
         self.timers.fill(timers.slot_count(), &logs);
@@ -296,7 +320,11 @@ impl Merger {
         for birth in &interval.births {
             let kind = birth.id.metric_type as usize;
             let (merged, is_new) = self.directories[kind].refer(&birth.name, self.now);
-            self.counts.new += u64::from(is_new);
+            if is_new {
+                self.counts.new += 1;
+                self.growth.note_new(&birth.name);
+                self.quotas.add(birth.id.metric_type, &birth.name);
+            }
             let seats = &mut self.seats[shard][kind];
             let index = birth.id.slot as usize;
             while seats.len() <= index {
@@ -420,7 +448,7 @@ impl Merger {
             }
             self.counts.expired += expired.len() as u64;
             for slot in expired {
-                self.directories[metric_type as usize].remove(slot);
+                self.remove(metric_type, slot);
             }
         }
         self.key_value_summaries(&mut each);
@@ -466,14 +494,28 @@ impl Merger {
         candidates.truncate(excess);
         self.counts.expired += candidates.len() as u64;
         for (_, kind, slot) in candidates {
-            self.directories[kind].remove(slot);
+            self.remove(MetricType::ALL[kind], slot);
         }
     }
 
+    /// Forgets a series.
+    fn remove(&mut self, metric_type: MetricType, slot: u32) {
+        let directory = &mut self.directories[metric_type as usize];
+        if self.quotas.are_any()
+            && let Some(entry) = directory.entry(slot)
+        {
+            let name = directory.name(entry);
+            self.quotas
+                .remove(metric_type, &[name.path, name.tags].concat());
+        }
+        directory.remove(slot);
+    }
+
     /// What a shard may forget. `is_full` asks for the whole list of silent series.
-    pub fn silence(&self, shard: usize, is_full: bool) -> Silence {
+    pub fn silence(&mut self, shard: usize, is_full: bool) -> Silence {
         let mut silence = Silence {
             numbering: self.numberings[shard],
+            grants: self.quotas.take_grants(shard),
             ..Silence::default()
         };
         let mut silent = Vec::new();
@@ -510,7 +552,10 @@ impl Merger {
 
     /// Gives a gauge the level that it had before a restart.
     pub fn restore_level(&mut self, name: &[u8], level: f64) {
-        self.directories[MetricType::Gauge as usize].restore(name, level, self.now);
+        let gauges = &mut self.directories[MetricType::Gauge as usize];
+        if gauges.restore(name, level, self.now) {
+            self.quotas.add(MetricType::Gauge, name);
+        }
     }
 
     /// What the last merge did.

@@ -9,10 +9,11 @@ mod directory;
 mod distribution;
 mod idle;
 mod merger;
+mod quotas;
 mod texts;
 mod timers;
 
 pub use distribution::{Distribution, Middle, Totals, Window};
 pub use idle::{Idle, IdleRules, IdleTimes};
-pub use merger::{Merger, MergerCounts, MergerSettings, Summary, TimerValues};
+pub use merger::{BrakeCounts, Merger, MergerCounts, MergerSettings, Summary, TimerValues};
 pub use texts::SeriesName;

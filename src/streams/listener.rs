@@ -127,6 +127,7 @@ mod tests {
             limits: Limits::default(),
             set_hash: SetHash::new(),
             refused_lines_max: 0,
+            brakes: Default::default(),
             epoch: Instant::now(),
             tap: TapRules::default(),
         })

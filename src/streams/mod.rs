@@ -176,6 +176,7 @@ impl Serving {
                         hand_overs(self.shared.with_shard(|shard| shard.hand_over(*empty, &[])));
                     }
                     Command::Change(rules) => self.shared.with_shard(|shard| shard.change(rules)),
+                    Command::Grant(grants) => self.shared.with_shard(|shard| shard.grant(grants)),
                     Command::Forget(silence) => {
                         self.shared.with_shard(|shard| shard.forget(silence));
                         while self.shared.with_shard(Shard::forget_some) {

@@ -13,7 +13,7 @@ use crate::naming::{Dialect, FlushTime, Naming, Points};
 use crate::repeat::Repeated;
 use crate::shard::ShardCounts;
 use crate::sink::Counters;
-use crate::snapshot::MergerCounts;
+use crate::snapshot::{BrakeCounts, MergerCounts};
 use etsy::Etsy;
 use ringstat::Ringstat;
 
@@ -75,12 +75,14 @@ pub struct OwnLines {
 }
 
 /// What one flush has to tell, apart from the sinks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FlushCounts {
     /// What the shards counted, added up.
     pub shards: ShardCounts,
     /// What merging counted.
     pub merger: MergerCounts,
+    /// What the emergency brake did.
+    pub brakes: BrakeCounts,
     /// Datagrams that the kernel dropped because a receive queue was full.
     pub kernel_drops: u64,
     /// Bytes that wait in the receive queues.

@@ -66,6 +66,16 @@ impl Ringstat {
             let path = format!("refused.{}", reason.word());
             writer.count(&path, shards.refusals.of(reason));
         }
+        let brakes = &flush.brakes;
+        for (head, counts) in [
+            ("denied", &brakes.denied),
+            ("over_quota", &brakes.over_quota),
+            ("quota_series", &brakes.quota_series),
+        ] {
+            for (word, count) in counts {
+                writer.count(&format!("{head}.{word}"), *count);
+            }
+        }
         writer.count("kernel_drops", flush.kernel_drops);
         writer.count("receive_queue_bytes", flush.receive_queue_bytes);
         writer.count("receive.enters", flush.receive.enters);

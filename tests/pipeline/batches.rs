@@ -136,6 +136,7 @@ fn shard(limits: Limits, set_hash: &SetHash) -> Shard {
         limits,
         set_hash: set_hash.clone(),
         refused_lines_max: 0,
+        brakes: Default::default(),
         epoch: Instant::now(),
         tap: TapRules::default(),
     })

@@ -83,6 +83,7 @@ impl Shards {
                 limits,
                 set_hash: set_hash.clone(),
                 refused_lines_max: 3,
+                brakes: Default::default(),
                 epoch,
                 tap: TapRules::default(),
             })

@@ -11,6 +11,7 @@ fn shard_rules(input: InputRules) -> ShardRules {
         refused_lines_max: 0,
         max_wait: Duration::ZERO,
         tap: TapRules::default(),
+        brakes: Arc::default(),
     }
 }
 

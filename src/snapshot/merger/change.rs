@@ -54,16 +54,21 @@ impl Merger {
     /// there are more of them: a shard that was late has just told of these for the last time, and
     /// they are still to be reported.
     pub(super) fn remove_outdated(&mut self) -> bool {
-        let Some(input) = self.input else {
-            return false;
-        };
+        let input = self.input;
         let mut is_any_left = false;
         for metric_type in MetricType::ALL {
-            let directory = &mut self.directories[metric_type as usize];
+            let directory = &self.directories[metric_type as usize];
             let mut outdated = Vec::new();
-            for (slot, entry) in directory.iter().filter(|(_, it)| !it.is_referred_to()) {
+            for (slot, entry) in directory.iter() {
                 let name = directory.name(entry);
-                if input.could_make(&[name.path, name.tags].concat()) {
+                let name = [name.path, name.tags].concat();
+                if entry.is_referred_to() {
+                    // A shard that was late has yet to forget it.
+                    is_any_left |= self.quotas.brakes().denied_by(&name).is_some();
+                    continue;
+                }
+                let could_come = input.is_none_or(|input| input.could_make(&name));
+                if could_come && self.quotas.brakes().denied_by(&name).is_none() {
                     continue;
                 }
                 match entry.spoke_at == self.now {
@@ -73,7 +78,7 @@ impl Merger {
             }
             self.counts.expired += outdated.len() as u64;
             for slot in outdated {
-                directory.remove(slot);
+                self.remove(metric_type, slot);
             }
         }
         is_any_left

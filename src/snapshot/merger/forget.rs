@@ -55,8 +55,8 @@ impl Merger {
                 slots.push(slot);
             }
         }
-        let directory = &mut self.directories[metric_type as usize];
         for slot in slots {
+            let directory = &mut self.directories[metric_type as usize];
             let is_referred_to = directory
                 .entry(slot)
                 .is_some_and(|entry| entry.is_referred_to());
@@ -64,7 +64,7 @@ impl Merger {
                 directory.drop_level(slot);
                 directory.hush(slot);
             } else {
-                directory.remove(slot);
+                self.remove(metric_type, slot);
                 self.removed += 1;
             }
         }
