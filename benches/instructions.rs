@@ -3,7 +3,10 @@
 //! than `benches/record/instructions.txt` has for this architecture; `-- --renew` writes the
 //! figure anew.
 //!
-//! It starts itself under valgrind twice, with one round of traffic and with more, so that the
+//! Floods of empty, senseless and denied datagrams are counted as well, and fail where one takes
+//! a tenth more than a good datagram does.
+//!
+//! It starts itself under valgrind twice for each, with one round of traffic and with more, so that the
 //! difference holds nothing of setting up. Names have random hashes, so that a percent of the
 //! figure is chance.
 
@@ -13,13 +16,15 @@ mod traffic;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ringstat::kernel::{Datagram, Visit};
-use ringstat::metric::{Interval, Limits, SetHash};
+use ringstat::metric::{Brakes, Interval, Limits, SetHash};
 use ringstat::naming::Dialect;
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::tap::TapRules;
+use traffic::floods::Flood;
 
 const LINES: u64 = 50_000;
 const NAMES: u64 = 3_000;
@@ -27,19 +32,28 @@ const NAMES: u64 = 3_000;
 /// The rounds of the two runs.
 const ROUNDS: [u64; 2] = [1, 5];
 
+/// Those for a kind of flood, of which the order of magnitude is enough.
+const FLOOD_ROUNDS: [u64; 2] = [1, 3];
+
+/// How much more a datagram of a flood may take than a good one.
+const FLOOD_TOLERANCE: f64 = 0.1;
+
 /// How far a figure may be from the recorded one.
 const TOLERANCE: f64 = 0.05;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, rounds] = &*arguments
+    if let [word, kind, rounds] = &*arguments
         && word == "feed"
     {
-        feed(rounds.parse().expect("a number of rounds"));
+        let mut kinds = Flood::ALL.into_iter();
+        let kind = kinds.find(|flood| format!("{flood:?}") == *kind);
+        let rounds = rounds.parse().expect("a number of rounds");
+        feed(kind.expect("a kind of datagrams"), rounds);
         return ExitCode::SUCCESS;
     }
     let renew = arguments.iter().any(|argument| argument == "--renew");
-    match check(renew) {
+    match check(renew).and_then(|said| Ok(format!("{said}\n{}", check_floods()?))) {
         Ok(said) => {
             println!("{said}");
             ExitCode::SUCCESS
@@ -51,15 +65,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn feed(rounds: u64) {
-    let traffic = traffic::packed(LINES, NAMES);
+fn feed(kind: Flood, rounds: u64) {
+    let traffic = kind.traffic(LINES, NAMES);
+    let deny = match kind {
+        Flood::Denied => vec!["nobody.*".parse(), "service.*".parse()],
+        _ => Vec::new(),
+    };
+    let deny = deny.into_iter().map(|pattern| pattern.expect("a pattern"));
     let mut shard = Shard::new(ShardSettings {
         shard: 0,
         rules: Dialect::Etsy.input_rules(true, false),
         limits: Limits::default(),
         set_hash: SetHash::new(),
         refused_lines_max: 0,
-        brakes: Default::default(),
+        brakes: Arc::new(Brakes::new(deny.collect(), Vec::new(), 1)),
         epoch: Instant::now(),
         tap: TapRules::default(),
     });
@@ -73,7 +92,52 @@ fn feed(rounds: u64) {
         }
     }
     let hand_over = shard.hand_over(Interval::default(), &[]);
-    assert_eq!(hand_over.counts.samples, rounds * traffic.lines);
+    let datagrams = traffic.datagrams.len() as u64;
+    let samples = match kind {
+        Flood::Packed | Flood::Rated => traffic.lines,
+        Flood::Single => datagrams,
+        Flood::Empty | Flood::Noise | Flood::NoValue | Flood::NoType | Flood::Denied => 0,
+    };
+    assert_eq!(hand_over.counts.samples, rounds * samples);
+    let refused = match kind {
+        Flood::Packed | Flood::Rated | Flood::Single | Flood::Empty => 0,
+        Flood::Noise | Flood::NoValue | Flood::NoType | Flood::Denied => traffic.lines,
+    };
+    assert_eq!(hand_over.counts.refusals.total(), rounds * refused);
+}
+
+/// Counts what floods take, and fails where one takes more than the good datagrams it is held against.
+fn check_floods() -> Result<String, String> {
+    if cfg!(debug_assertions) || Command::new("valgrind").arg("--version").output().is_err() {
+        return Ok("floods: not counted".to_owned());
+    }
+    let datagrams = traffic::packed(LINES, NAMES).datagrams.len() as f64;
+    let mut counted = Vec::new();
+    for kind in Flood::ALL {
+        let [few, many] = FLOOD_ROUNDS.map(|rounds| count(kind, rounds));
+        let rounds = (FLOOD_ROUNDS[1] - FLOOD_ROUNDS[0]) as f64;
+        counted.push((kind, (many? - few?) as f64 / rounds / datagrams));
+    }
+    let of = |kind| {
+        counted
+            .iter()
+            .find(|(other, _)| *other == kind)
+            .expect("all are there")
+            .1
+    };
+    let mut said = Vec::new();
+    for &(kind, instructions) in &counted {
+        said.push(format!("{kind:?} {instructions:.0}"));
+        if let Some(good) = kind.held_against()
+            && instructions > of(good) * (1.0 + FLOOD_TOLERANCE)
+        {
+            return Err(format!(
+                "a datagram of the flood {kind:?} takes {instructions:.0}, one of {good:?} {:.0}",
+                of(good)
+            ));
+        }
+    }
+    Ok(format!("instructions a datagram: {}", said.join(", ")))
 }
 
 fn check(renew: bool) -> Result<String, String> {
@@ -84,7 +148,7 @@ fn check(renew: bool) -> Result<String, String> {
     if valgrind.is_err() && std::env::var_os("CI").is_none() {
         return Ok("not counted: valgrind is not installed".to_owned());
     }
-    let [few, many] = ROUNDS.map(count);
+    let [few, many] = ROUNDS.map(|rounds| count(Flood::Packed, rounds));
     let lines = (ROUNDS[1] - ROUNDS[0]) * LINES;
     let per_line = (many? - few?) as f64 / lines as f64;
     // With the space, because the names of some architectures begin with those of others.
@@ -126,12 +190,12 @@ fn check(renew: bool) -> Result<String, String> {
 }
 
 /// The instructions of a whole run.
-fn count(rounds: u64) -> Result<u64, String> {
+fn count(kind: Flood, rounds: u64) -> Result<u64, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(this)
-        .args(["feed", &rounds.to_string()])
+        .args(["feed", &format!("{kind:?}"), &rounds.to_string()])
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let report = String::from_utf8_lossy(&output.stderr);

@@ -1,6 +1,8 @@
 //! Traffic for benches: made from a seed, so that every run sees the same, with totals that the
 //! benches check.
 
+pub(crate) mod floods;
+
 /// Lines and datagrams of a stated shape.
 pub(crate) struct Traffic {
     /// Datagrams of at most [`DATAGRAM_BYTES`] bytes, packed with whole lines.
