@@ -7,4 +7,5 @@ mod support;
 // A process that is stopped, a clock that is set.
 mod clock;
 // No trouble at all, which is what the others are held against.
+mod overload;
 mod quiet;

@@ -1,0 +1,258 @@
+//! More than there is room for: the emergency brake, memory, and queues that overflow.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::support::daemon::{Daemon, command};
+use crate::support::graphite::Graphite;
+use crate::support::points::{OWN, Points};
+use crate::support::udp::ReceiveQueue;
+
+/// A daemon with a file of settings that a test writes anew.
+struct Rig {
+    folder: TempDir,
+    daemon: Daemon,
+    graphite: Graphite,
+    queue: ReceiveQueue,
+}
+
+impl Rig {
+    fn start(settings: &str) -> Rig {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let graphite = Graphite::start();
+        fs::write(folder.path().join("settings.toml"), settings).expect("a file");
+        let arguments = format!("-b 127.0.0.1:0 -f 1 --own-prefix {OWN}");
+        let mut command = command(&format!("{arguments} -s {}", graphite.sink()));
+        command.current_dir(folder.path());
+        command.args(["--config", "settings.toml"]);
+        let daemon = Daemon::spawn(command);
+        let queue = ReceiveQueue::of(&daemon);
+        Rig {
+            folder,
+            daemon,
+            graphite,
+            queue,
+        }
+    }
+
+    /// Writes the file anew and waits until it is in use as the configuration of this number.
+    fn reload(&self, settings: &str, generation: usize) {
+        fs::write(self.folder.path().join("settings.toml"), settings).expect("a file");
+        self.daemon.signal(Signal::HUP);
+        let in_use = format!("configuration {generation} in use");
+        self.daemon.log.wait_for_text(&in_use);
+    }
+
+    fn send(&self, lines: impl IntoIterator<Item = String>) {
+        self.daemon.sender().send_all(&self.queue, lines);
+    }
+
+    /// Waits until the daemon has told of so many lines.
+    fn wait_for_lines(&self, count: f64) {
+        let what = format!("{count} lines");
+        self.graphite
+            .wait_for(&what, |points| points.own_sum("lines") == count);
+    }
+
+    /// Stops, and returns all points. What came in balances in each of their slots.
+    fn finish(mut self) -> Points {
+        assert_eq!(self.daemon.stop(), Some(0));
+        let points = self.graphite.points_to_end();
+        points.assert_input_balances();
+        assert_eq!(points.own_sum("kernel_drops"), 0.0);
+        points
+    }
+}
+
+/// Goal: a flood of names is stopped while the daemon runs, without harm to the others, and can be let
+/// go again. Method: the same lines before, between and after two SIGHUPs; each line is counted as a
+/// sample or as refused by the rule.
+#[test]
+fn what_is_denied_at_sighup_stops_at_the_end_of_the_slot() {
+    let rig = Rig::start("shards = 2");
+    let lines = || (0..300).map(|number| format!("app.debug.{}:1|c\napp.ok:1|c", number % 3));
+    rig.send(lines());
+    rig.wait_for_lines(600.0);
+    rig.send(lines());
+    rig.reload("shards = 2\ndeny = ['app.debug.*']", 2);
+    for _ in 0..2 {
+        rig.send(lines());
+    }
+    rig.wait_for_lines(2_400.0);
+    // Their silence would be told as 0 for five minutes, but they are gone.
+    rig.graphite.wait_for("two slots without them", |points| {
+        let of = |path: &str| points.times(path).into_iter().max();
+        of("stats.counters.app.ok.count") > of("stats.counters.app.debug.1.count").map(|it| it + 1)
+    });
+    rig.reload("shards = 2", 3);
+    rig.send(lines());
+    rig.wait_for_lines(3_000.0);
+    let points = rig.finish();
+    assert_eq!(points.sum("stats.counters.app.ok.count"), 1_500.0);
+    let debug = |number: usize| points.sum(&format!("stats.counters.app.debug.{number}.count"));
+    let recorded: f64 = [0, 1, 2].map(debug).iter().sum();
+    let denied = points.own_sum("denied.app_debug__");
+    assert_eq!(recorded + denied, 1_500.0);
+    // What was under way when the slot ended may be on either side of it.
+    assert!((600.0..=900.0).contains(&denied), "{denied}");
+    assert_eq!(points.own_sum("refused.denied"), denied);
+}
+
+/// Goal: there are never more series than a quota allows, over all shards together, and those that are
+/// there go on. Method: names without end from many sockets, so that several shards see them.
+#[test]
+fn a_quota_holds_over_all_shards_and_known_series_go_on() {
+    const QUOTA: f64 = 50.0;
+    // Flushes, for shards to move their parts to where names come.
+    const ROUNDS_MAX: usize = 40;
+    let rig = Rig::start("shards = 2\nquota.'app.*' = 50\n");
+    let (mut names, mut there) = (0.0, BTreeSet::new());
+    for round in 0..ROUNDS_MAX {
+        for socket in 0..4 {
+            let lines = |number| format!("app.{round}.{socket}.{number}:1|c\nknown:1|c");
+            rig.send((0..100).map(lines));
+            names += 100.0;
+        }
+        rig.wait_for_lines(2.0 * names);
+        there = counters_of_app(&rig.graphite.points());
+        if there.len() as f64 == QUOTA {
+            break;
+        }
+    }
+    assert_eq!(there.len() as f64, QUOTA, "all of it is used");
+    // A flush tells all shards what it found; the next one comes behind that.
+    rig.send(["tick:1|c".to_owned()]);
+    rig.wait_for_lines(2.0 * names + 1.0);
+    // From other sockets, which may lead to the other shard.
+    for _ in 0..8 {
+        rig.send(there.iter().map(|path| {
+            let name = path.strip_prefix("stats.counters.").expect("it begins so");
+            format!("{}:1|c", name.strip_suffix(".count").expect("it ends so"))
+        }));
+    }
+    rig.wait_for_lines(2.0 * names + 1.0 + 8.0 * QUOTA);
+    let points = rig.finish();
+    assert_eq!(counters_of_app(&points), there);
+    let of_app: f64 = there.iter().map(|path| points.sum(path)).sum();
+    assert_eq!(of_app, 9.0 * QUOTA, "each once, and then eight times");
+    assert_eq!(points.sum("stats.counters.known.count"), names);
+    assert_eq!(points.own_sum("over_quota.app__"), names - QUOTA);
+    assert_eq!(points.own_sum("refused.quota"), names - QUOTA);
+    let told = points.own_values("quota_series.app__");
+    assert!(told.iter().all(|&count| count <= QUOTA), "{told:?}");
+}
+
+/// The paths of counters below `app.`.
+fn counters_of_app(points: &Points) -> BTreeSet<String> {
+    let paths = points.0.iter().map(|point| &point.path);
+    let of_app = paths.filter(|path| path.starts_with("stats.counters.app."));
+    of_app
+        .filter(|path| path.ends_with(".count"))
+        .cloned()
+        .collect()
+}
+
+/// Goal: a client that makes up names takes no more than it may, and harms no other. Method: a small
+/// `max_memory`, many more names than fit; each line is a sample or refused, and the process stays
+/// below the bound that README states.
+#[test]
+fn names_without_end_stay_within_max_memory() {
+    const NAMES: usize = 200_000;
+    const BYTES_MAX: usize = 32 << 20;
+    let rig = Rig::start(&format!(
+        "shards = 1\nmax_memory = {BYTES_MAX}\nreceive_buffer = '4MiB'\nqueue_bytes = '8MiB'"
+    ));
+    rig.send(["known:1|c".to_owned()]);
+    rig.wait_for_lines(1.0);
+    let before = resident_bytes(&rig.daemon);
+    let datagram = |from: usize| {
+        let lines =
+            (from..from + 20).map(|number| format!("made.up.name.of.a.client.{number}:1|c"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    rig.send((0..NAMES).step_by(20).map(datagram));
+    rig.send((0..100).map(|_| "known:1|c".to_owned()));
+    rig.wait_for_lines(101.0 + NAMES as f64);
+    let grown = resident_bytes(&rig.daemon).saturating_sub(before);
+    let points = rig.finish();
+    assert_eq!(points.sum("stats.counters.known.count"), 101.0);
+    let refused = points.own_sum("refused.memory_limit");
+    assert_eq!(points.own_sum("samples") + refused, 101.0 + NAMES as f64);
+    assert!(refused > 0.0 && refused < NAMES as f64, "{refused}");
+    // Chunks on their way to the sink, and its queue, come on top.
+    let bound = BYTES_MAX + (8 << 20) + (16 << 20);
+    assert!(grown < bound, "{grown} bytes for {BYTES_MAX}");
+}
+
+/// The resident memory of the daemon, in bytes.
+fn resident_bytes(daemon: &Daemon) -> usize {
+    let status = fs::read_to_string(daemon.proc_path("status")).expect("the daemon lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.expect("Linux tells it").split_whitespace().next();
+    1024 * kibibytes
+        .expect("a number")
+        .parse::<usize>()
+        .expect("a number")
+}
+
+/// Goal: more datagrams than fit into a receive buffer are counted one by one, the flushes stay on time
+/// and the log says what to do. Method: a daemon that is paused twice while they come.
+#[test]
+fn what_the_kernel_drops_is_counted_and_told_with_what_helps() {
+    let mut daemon = Daemon::start(
+        "-b 127.0.0.1:0 -f 0.2 --shards 1 --receive-buffer 64KiB --max-datagram 1024",
+    );
+    let sender = daemon.sender();
+    let mut sent = 0.0;
+    for _ in 0..2 {
+        daemon.pause();
+        for _ in 0..3_000 {
+            sender.send("flood:1|c");
+        }
+        sent += 3_000.0;
+        daemon.resume();
+        daemon.wait_for("all datagrams to be accounted for", |points| {
+            points.own_sum("datagrams") + points.own_sum("kernel_drops") == sent
+        });
+    }
+    let line = daemon.log.wait_for_text("the kernel dropped");
+    assert!(
+        line.contains("shard 0") && line.contains("receive_buffer"),
+        "{line}"
+    );
+    daemon.signal(Signal::TERM);
+    let points = daemon.wait_and_read();
+    points.assert_input_balances();
+    let counted = points.sum("stats.counters.flood.count");
+    assert_eq!(counted + points.own_sum("kernel_drops"), sent);
+}
+
+/// Goal: empty datagrams and garbage are counted one by one, and good lines between them are taken.
+/// Method: some of each kind of rubbish, with a good line behind each.
+#[test]
+fn rubbish_is_counted_and_harms_no_line_beside_it() {
+    let rig = Rig::start("shards = 1");
+    let rubbish: [&[u8]; 6] = [
+        b"",
+        b"\n\n\n",
+        b"\xff\xfe\x00",
+        b"::::|||",
+        b"a:1",
+        b"a|c:1",
+    ];
+    let sender = rig.daemon.sender();
+    for _ in 0..200 {
+        sender.send_all(&rig.queue, rubbish);
+        sender.send_all(&rig.queue, ["good:1|c"]);
+    }
+    rig.graphite.wait_for("all datagrams", |points| {
+        points.own_sum("datagrams") == 1_400.0
+    });
+    let points = rig.finish();
+    assert_eq!(points.sum("stats.counters.good.count"), 200.0);
+    assert_eq!(points.own_sum("datagrams.skipped"), 200.0);
+    assert_eq!(points.own_sum_of_all("refused."), 800.0);
+}
