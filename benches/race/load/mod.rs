@@ -6,7 +6,7 @@
 pub(crate) mod command;
 mod pace;
 mod pool;
-mod random;
+pub(crate) mod random;
 mod segment;
 mod sender;
 mod shape;

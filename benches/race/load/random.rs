@@ -1,10 +1,10 @@
 //! Random numbers that are the same in every run and every version.
 
 /// Marsaglia's xorshift64: good enough to spread names.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         // Small seeds alone would begin with small numbers.
         const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
         // Zero is the one state that never changes.
@@ -16,7 +16,7 @@ impl Random {
     }
 
     /// A number from 0 to `limit` - 1.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
