@@ -10,7 +10,7 @@ use super::{Command, Parsed, Refusal, import, inside};
 use crate::compare;
 use crate::config::{Config, Machine, Settings, etsy, file, python_statsite, statsite};
 
-/// Adds up StatsD metrics: takes UDP datagrams in, sends one point per series and interval to
+/// Adds up StatsD metrics: receives UDP datagrams, sends one point per series and interval to
 /// Graphite.
 ///
 /// Without options it listens on UDP port 8125 and prints what it counted every 10 seconds.

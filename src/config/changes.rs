@@ -94,6 +94,7 @@ impl Config {
         };
         absolute(&mut self.state_file);
         absolute(&mut self.pid_file);
+        absolute(&mut self.name_counts_file);
         if !logs_to_output {
             absolute(&mut self.log);
         }

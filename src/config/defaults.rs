@@ -1,5 +1,6 @@
 //! Fills in what was not set, and has the result checked.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use log::LevelFilter;
@@ -140,7 +141,10 @@ impl Config {
             name_counts_percent: settings
                 .name_counts_percent
                 .map_or(100.0, |Percent(percent)| percent),
-            name_counts_file: settings.name_counts_file.map(|FilePath(path)| path.into()),
+            name_counts_file: settings
+                .name_counts_file
+                .map(|FilePath(path)| PathBuf::from(path))
+                .filter(|path| path.as_os_str() != "-"),
             title: settings.title.map(|Title(title)| title),
             verbose: settings.verbose,
         };

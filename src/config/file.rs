@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::Settings;
+use super::foreign::Format;
 
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +41,10 @@ impl fmt::Display for Mistake {
 pub fn read(path: &Path) -> Result<Settings, String> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
-    parse(&text).map_err(|mistake| format!("{shown}:{mistake}"))
+    parse(&text).map_err(|mistake| match Format::of_text(&text) {
+        Some(other) => format!("{shown}:{mistake}\n{}", other.hint()),
+        None => format!("{shown}:{mistake}"),
+    })
 }
 
 /// Parses the text of a file.

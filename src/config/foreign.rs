@@ -51,7 +51,8 @@ impl Format {
         Ok(Self::of_text(&text(path)?))
     }
 
-    fn of_text(text: &str) -> Option<Self> {
+    /// The format of this text, if it is plainly one of these.
+    pub(super) fn of_text(text: &str) -> Option<Self> {
         let lines = || text.lines().map(|line| line.trim().to_lowercase());
         // An object, or a comment of JavaScript before it; neither begins a line of an INI file.
         if text.trim_start().starts_with(['{', '/', '(']) {
@@ -91,6 +92,15 @@ impl Format {
             )),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// What to say of a text that was taken for one of ours.
+    pub(super) fn hint(self) -> String {
+        format!(
+            "this seems to be a file of {}; {} reads it",
+            self.daemon(),
+            self.option()
+        )
     }
 
     fn option(self) -> &'static str {

@@ -566,20 +566,24 @@ pub struct Settings {
     pub name_counts: Option<Time>,
 
     /// How many of these names are written, in percent [default: 100]
+    ///
+    /// A part of a name counts as one. Take less where there are very many.
     #[arg(long, value_name = "PERCENT", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<Percent>)]
     #[serde(with = "text::one")]
     pub name_counts_percent: Option<Percent>,
 
-    /// Append them to this file [default: the standard output]
+    /// Append them to this file; - is the standard output [default: -]
+    ///
+    /// It is opened for each time, so that it may be rotated.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]
     pub name_counts_file: Option<FilePath>,
 
-    /// What the process is called in lists of processes, and in syslog [default: as it was started]
+    /// What the process is called in lists of processes, and in syslog [default: none]
     ///
-    /// Lists of processes show its first 15 bytes.
+    /// Without it as the program that was started. Lists of processes show its first 15 bytes.
     #[arg(long, value_name = "NAME", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<Title>)]
     #[serde(with = "text::one")]

@@ -241,3 +241,19 @@ fn each_type_is_silent_as_long_as_all_unless_it_has_its_own_time() {
     assert!(printed.contains("idle_counters = \"60s\"\n"), "{printed}");
     assert!(!printed.contains("\nidle = "), "{printed}");
 }
+
+#[test]
+fn a_file_of_another_daemon_is_called_so() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("other");
+    let message = |text: &str| {
+        std::fs::write(&path, text).expect("a file");
+        file::read(&path).expect_err("it is none of ours")
+    };
+    let etsys = message("{ port: 8125 }");
+    assert!(etsys.contains("ringstat --etsy FILE reads it"), "{etsys}");
+    let statsites = message("[statsite]\nudp_port = 8125\n");
+    assert!(statsites.contains("--statsite FILE"), "{statsites}");
+    let ours = message("flush = 'x'");
+    assert!(!ours.contains("seems to be"), "{ours}");
+}

@@ -67,7 +67,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 53] = [
+const TWO_VALUES: [(&str, &str, &str); 62] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -78,6 +78,7 @@ const TWO_VALUES: [(&str, &str, &str); 53] = [
     ("repeat", "127.0.0.1:1", "127.0.0.1:2"),
     ("sink", "graphite://a:1", "console:"),
     ("queue-bytes", "1GiB", "1000"),
+    ("spread", "0.5", "0.2"),
     ("command-timeout", "5", "500ms"),
     ("flush", "60", "1.5"),
     ("align", "false", "true"),
@@ -113,6 +114,9 @@ const TWO_VALUES: [(&str, &str, &str); 53] = [
     ("timer-error", "0.01", "0.5"),
     ("max-set-values", "10", "11"),
     ("set-error", "0.02", "0.01"),
+    ("deny", "a.*", "b.*"),
+    ("quota", "a.*=5", "b.*=6"),
+    ("max-memory", "1GiB", "2GiB"),
     ("state-file", "a", "b"),
     ("state-age", "5m", "0"),
     ("pid-file", "a", "b"),
@@ -120,6 +124,11 @@ const TWO_VALUES: [(&str, &str, &str); 53] = [
     ("log", "a", "b"),
     ("syslog", "user", "LOCAL7"),
     ("log-level", "warn", "error"),
+    ("log-lines", "true", "false"),
+    ("name-counts", "60s", "90s"),
+    ("name-counts-percent", "5", "50"),
+    ("name-counts-file", "a", "b"),
+    ("title", "a", "b"),
     ("verbose", "1", "2"),
 ];
 
@@ -136,6 +145,10 @@ fn as_key(name: &str, value: &str) -> String {
     let key = name.replace('-', "_");
     match (name, value) {
         ("verbose", _) | (_, "true" | "false") => format!("{key} = {value}"),
+        ("quota", _) => {
+            let (pattern, count) = value.split_once('=').expect("a quota");
+            format!("quota.'{pattern}' = {count}")
+        }
         _ => format!("{key} = '{value}'"),
     }
 }
@@ -149,6 +162,7 @@ fn the_command_line_wins_over_the_file_and_the_file_over_the_default() {
         let naming: &[&str] = match name {
             "extended-counters" => &["--naming=statsite"],
             "own-namespace" => &["--own-metrics=etsy"],
+            "name-counts-file" => &["--name-counts=60s"],
             _ => &[],
         };
         let on_command_line = |options: &[&str]| {
