@@ -244,14 +244,15 @@ mod tests {
     fn a_lookup_in_a_full_index_looks_at_one_bucket_and_a_third_at_most() {
         let mut index = Index::default();
         let mut state = 88_172_645_463_325_252u64;
-        let count = 4_096 * LOAD_MAX as u32;
+        let bucket_count = if cfg!(miri) { 256 } else { 4_096 };
+        let count = (bucket_count * LOAD_MAX) as u32;
         for number in 0..count {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
             index.insert((state >> 32) as u32 | 1 << 31, entry(number));
         }
-        assert_eq!(index.buckets.len(), 4_096);
+        assert_eq!(index.buckets.len(), bucket_count);
         let passed = index.passed_count();
         assert!(passed < count / 3, "{passed} of {count}");
     }
@@ -262,7 +263,7 @@ mod tests {
         let mut index = Index::default();
         let mut known: Vec<(u32, u32)> = Vec::new();
         let mut state = 88_172_645_463_325_252u64;
-        for number in 0..20_000u32 {
+        for number in 0..if cfg!(miri) { 1_000 } else { 20_000u32 } {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;

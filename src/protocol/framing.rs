@@ -328,7 +328,9 @@ mod tests {
             [b"b:1|c\n".to_vec(), set(60_000, 5_531), b"a:1|c\n".to_vec()].concat(),
             set(65_535, 65_535),
         ];
-        texts.into()
+        // Miri takes minutes for a long line. The short ones come first.
+        let is_taken = |text: &Vec<u8>| !cfg!(miri) || text.len() < 1_000;
+        texts.into_iter().filter(is_taken).collect()
     }
 
     #[test]
@@ -340,7 +342,8 @@ mod tests {
                 assert_eq!(read(input.chunks(size)), whole, "{start}: pieces of {size}");
             }
             let last = input.len() - 1;
-            for cut in (1..40.min(last)).chain([last / 2, last - 7.min(last), last]) {
+            let cuts = (1..40.min(last)).step_by(if cfg!(miri) { 13 } else { 1 });
+            for cut in cuts.chain([last / 2, last - 7.min(last), last]) {
                 let (head, tail) = input.split_at(cut);
                 assert_eq!(read([head, tail]), whole, "{start}: cut at {cut}");
             }
@@ -400,8 +403,9 @@ mod tests {
     fn a_stream_gives_the_memory_of_a_long_line_back() {
         let mut framing = Framing::default();
         let nothing = |_: Block<'_>| Ok(());
-        framing.feed(&[b'x'; 60_000], nothing).expect("text");
-        assert!(framing.rest.capacity() >= 60_000);
+        let long = vec![b'x'; if cfg!(miri) { 5_000 } else { 60_000 }];
+        framing.feed(&long, nothing).expect("text");
+        assert!(framing.rest.capacity() >= long.len());
         framing.feed(b"\n", nothing).expect("text");
         assert_eq!(framing.rest.capacity(), 0);
     }

@@ -189,7 +189,8 @@ mod tests {
     fn the_short_way_and_the_long_way_read_every_line_alike() {
         let mut random = Random(88_172_645_463_325_252);
         let mut short_count = 0;
-        for _ in 0..300_000 {
+        let datagram_count = if cfg!(miri) { 150 } else { 300_000 };
+        for _ in 0..datagram_count {
             let datagram = random.datagram();
             let (mut short, mut short_counts) = (Journal::default(), LineCounts::default());
             read_lines(&datagram, &mut short_counts, &mut short);
@@ -203,7 +204,7 @@ mod tests {
             assert_eq!(short_counts, long_counts, "{}", datagram.escape_ascii());
         }
         assert!(
-            short_count > 100_000,
+            short_count > datagram_count / 3,
             "{short_count} lines went the short way"
         );
     }

@@ -100,8 +100,10 @@ mod tests {
     #[test]
     fn colons_and_feeds_are_found_as_the_portable_twin_and_a_plain_loop_find_them() {
         let mut state = 88_172_645_463_325_252u64;
+        // Every sixteenth from the line feed on: the four, and twelve others.
+        let (first, step) = if cfg!(miri) { (b'\n', 16) } else { (0, 1) };
         for place in 0..64 {
-            for byte in 0..=u8::MAX {
+            for byte in (first..=u8::MAX).step_by(step) {
                 let mut bytes = [0; 64];
                 for other in &mut bytes {
                     state ^= state << 13;

@@ -120,7 +120,7 @@ fn a_name_that_is_too_long_is_not_even_looked_up() {
     let long = "x".repeat(50_000);
     let mut time_of = |name: &str| {
         let start = std::time::Instant::now();
-        for _ in 0..100_000 {
+        for _ in 0..if cfg!(miri) { 10 } else { 100_000 } {
             assert_eq!(count(&mut table, name), Err(Refusal::NameTooLong));
         }
         start.elapsed()
