@@ -200,8 +200,8 @@ impl LentBuffers {
 
     /// What the kernel wrote into a buffer: at most `size_bytes`, never beyond the buffer.
     pub(super) fn bytes(&self, filled: &Filled, size_bytes: usize) -> &[u8] {
-        // SAFETY: a `Filled` exists only for a buffer that is not lent, `lend` consumes it, and
-        // the slice borrows it.
+        // SAFETY: a `Filled` exists only for a buffer that is not lent. `lend` needs all of `self`,
+        // which the slice borrows.
         unsafe { self.buffers.bytes(usize::from(filled.index), size_bytes) }
     }
 
