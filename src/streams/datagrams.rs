@@ -29,7 +29,7 @@ pub(super) async fn receive_all(socket: Watched, mut buffer: Vec<u8>, shared: Rc
         };
         tokio::select! {
             received = socket.when_readable(turn) => if let Err(error) = received {
-                shared.warn(&format!("cannot wait for datagrams: {error}"));
+                shared.warn(format_args!("cannot wait for datagrams: {error}"));
                 return;
             },
             () = shared.stopping() => break,

@@ -48,7 +48,7 @@ pub(super) async fn accept_all(listener: Watched, family: Family, shared: Rc<Sha
             Ok(connection) => shared.welcome(family.origin(connection)),
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {
-                shared.warn(&format!("cannot accept a connection: {error}"));
+                shared.warn(format_args!("cannot accept a connection: {error}"));
                 tokio::time::sleep(PAUSE).await;
             }
         }

@@ -1,10 +1,12 @@
 //! What all streams share: the shard that they feed, the limit on them, and the word to stop.
 
 use std::cell::{Cell, RefCell};
+use std::fmt::Display;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use log::Level;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_local;
@@ -33,7 +35,9 @@ pub(super) struct Shared {
     reads_stdin: Cell<bool>,
     stop: watch::Sender<bool>,
     ended: Notify,
-    log: SparseLog,
+    warnings: SparseLog,
+    /// Connections that were cut off.
+    cuts: SparseLog,
 }
 
 impl Shared {
@@ -46,7 +50,8 @@ impl Shared {
             reads_stdin: Cell::default(),
             stop: watch::Sender::new(false),
             ended: Notify::new(),
-            log: SparseLog::default(),
+            warnings: SparseLog::of(Level::Warn),
+            cuts: SparseLog::of(Level::Debug),
         }
     }
 
@@ -85,7 +90,7 @@ impl Shared {
             }
         });
         if !has_room {
-            self.log.warn(&format!(
+            self.warn(format_args!(
                 "{open} connections are open, and no more are taken (max_connections)"
             ));
             return;
@@ -96,13 +101,13 @@ impl Shared {
                 .with_interval(KEEPALIVE_EVERY)
                 .with_retries(KEEPALIVE_TRIES);
             if let Err(error) = SockRef::from(stream).set_tcp_keepalive(&keepalive) {
-                self.log.warn(&format!("cannot set SO_KEEPALIVE: {error}"));
+                self.warn(format_args!("cannot set SO_KEEPALIVE: {error}"));
             }
         }
         let source = match Source::adopt(self.backend, origin) {
             Ok(source) => source,
             Err(error) => {
-                self.log.warn(&format!("cannot read a connection: {error}"));
+                self.warn(format_args!("cannot read a connection: {error}"));
                 return;
             }
         };
@@ -146,16 +151,16 @@ impl Shared {
     fn note(&self, end: &End, what: &str) {
         match end {
             End::Closed => {}
-            End::Failed(error) => log::debug!("{what} was cut off: {error}"),
-            End::Broken => self.log.warn(&format!(
+            End::Failed(error) => self.cuts.write(format_args!("{what} was cut off: {error}")),
+            End::Broken => self.warn(format_args!(
                 "nothing more is read of {what}: it brought a broken frame (refused.bad_frame)"
             )),
         }
     }
 
     /// Writes a warning that must not fill the log, whatever peers do.
-    pub(super) fn warn(&self, text: &str) {
-        self.log.warn(text);
+    pub(super) fn warn(&self, text: impl Display) {
+        self.warnings.write(text);
     }
 
     fn is_stopping(&self) -> bool {

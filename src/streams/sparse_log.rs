@@ -1,11 +1,15 @@
-//! Warnings about what peers do, of which a hostile one could cause any number.
+//! Lines of the log about what peers do, of which a hostile one could cause any number.
 
 use std::cell::Cell;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-/// Writes one warning in ten seconds, and how many were left out before it.
-#[derive(Debug, Default)]
+use log::Level;
+
+/// Writes one line in ten seconds, and how many were left out before it.
+#[derive(Debug)]
 pub(super) struct SparseLog {
+    level: Level,
     last: Cell<Option<Instant>>,
     left_out: Cell<u64>,
 }
@@ -13,17 +17,28 @@ pub(super) struct SparseLog {
 const PAUSE: Duration = Duration::from_secs(10);
 
 impl SparseLog {
-    pub(super) fn warn(&self, text: &str) {
+    pub(super) fn of(level: Level) -> SparseLog {
+        SparseLog {
+            level,
+            last: Cell::default(),
+            left_out: Cell::default(),
+        }
+    }
+
+    pub(super) fn write(&self, text: impl Display) {
         let now = Instant::now();
         if let Some(left_out) = self.left_out_if_due(now) {
             match left_out {
-                0 => log::warn!("{text}"),
-                _ => log::warn!("{text}; {left_out} warnings like this were left out"),
+                0 => log::log!(self.level, "{text}"),
+                _ => log::log!(
+                    self.level,
+                    "{text}; {left_out} lines like this were left out"
+                ),
             }
         }
     }
 
-    /// Whether a warning is due, and how many were not since the last one.
+    /// Whether a line is due, and how many were not since the last one.
     fn left_out_if_due(&self, now: Instant) -> Option<u64> {
         let is_due = self.last.get().is_none_or(|last| now >= last + PAUSE);
         if is_due {
@@ -40,8 +55,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_warning_is_written_and_then_one_for_each_pause() {
-        let log = SparseLog::default();
+    fn the_first_line_is_written_and_then_one_for_each_pause() {
+        let log = SparseLog::of(Level::Warn);
         let start = Instant::now();
         let due = |seconds| log.left_out_if_due(start + Duration::from_secs(seconds));
         assert_eq!(due(0), Some(0));
