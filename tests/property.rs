@@ -7,6 +7,8 @@
 
 #[path = "pipeline/batches.rs"]
 mod batches;
+#[path = "model/choices.rs"]
+mod choices;
 #[path = "model/compare.rs"]
 mod compare;
 #[path = "pipeline/limits.rs"]

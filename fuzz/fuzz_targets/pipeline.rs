@@ -17,7 +17,6 @@ use libfuzzer_sys::fuzz_target;
 use ringstat::format::Encoding;
 use ringstat::metric::Limits;
 
-use model::line::{self, Line};
 use model::{Idle, Model, Naming, Output, Pipeline, Settings};
 use pipeline::Shards;
 
@@ -40,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(output.counts.balance(), "{:?}", output.counts);
             assert_eq!(output.counts, expected.counts);
             // Once rounding has been different levels of gauges may stay so.
-            if is_exact(rest) {
+            if compare::sums_are_exact(rest) {
                 let wrong = compare::output_differences(&output, &expected);
                 assert!(wrong.is_empty(), "{}", wrong.join("\n"));
             }
@@ -93,24 +92,6 @@ fn each_interval(input: &[u8], mut take: impl FnMut(&[(usize, Vec<u8>)], u64)) {
             .collect();
         take(&datagrams, end_unix_s);
     }
-}
-
-/// Whether sums of the input's numbers are the same in any order: small multiples of 1/8, and
-/// rates that are powers of two.
-fn is_exact(input: &[u8]) -> bool {
-    let is_exact = |link: &line::Link| {
-        let weight = 1.0 / link.rate;
-        let mut numbers = link.values.iter().map(|value| value.number);
-        let are_small = numbers.all(|number| (number * 8.0).fract() == 0.0 && number.abs() < 1e4);
-        are_small && [1.0, 2.0, 4.0, 8.0].contains(&weight)
-    };
-    input
-        .split(|&byte| byte == 0x1d || byte == 0x1e)
-        .flat_map(line::lines)
-        .all(|text| match line::read(text) {
-            Line::Skipped | Line::NoValue => true,
-            Line::Links { links, .. } => links.iter().flatten().all(is_exact),
-        })
 }
 
 /// No more series are heard of in an interval than fit into the tables.

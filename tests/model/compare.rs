@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use crate::model::line::{self, Line};
 use crate::model::{Output, Point};
 
 /// Relative difference up to which two values are the same.
@@ -153,4 +154,22 @@ fn sorted(points: &[Point]) -> Vec<&Point> {
 
 fn place(point: &Point) -> (&str, u64) {
     (&point.path, point.time_unix_s)
+}
+
+/// Whether sums of the numbers of datagrams are the same in any order: small multiples of 1/8, and
+/// rates that are powers of two. 0x1d and 0x1e separate datagrams.
+pub fn sums_are_exact(datagrams: &[u8]) -> bool {
+    let is_exact = |link: &line::Link| {
+        let weight = 1.0 / link.rate;
+        let mut numbers = link.values.iter().map(|value| value.number);
+        let are_small = numbers.all(|number| (number * 8.0).fract() == 0.0 && number.abs() < 1e4);
+        are_small && [1.0, 2.0, 4.0, 8.0].contains(&weight)
+    };
+    datagrams
+        .split(|&byte| byte == 0x1d || byte == 0x1e)
+        .flat_map(line::lines)
+        .all(|text| match line::read(text) {
+            Line::Skipped | Line::NoValue => true,
+            Line::Links { links, .. } => links.iter().flatten().all(is_exact),
+        })
 }

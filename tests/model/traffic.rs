@@ -10,7 +10,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use crate::model::{Extended, Histogram, Idle, Naming, Settings};
+use crate::choices::{PIECES, histograms};
+use crate::model::{Extended, Idle, Naming, Settings};
 
 /// Sockets that traffic comes from.
 const SOURCE_COUNT: usize = 6;
@@ -81,78 +82,6 @@ pub fn frame() -> impl Strategy<Value = Vec<u8>> {
 /// Texts of frames, most of which end with a zero byte.
 const TEXTS: &[&[u8]] = &[b"a\0", b"b:1|c\n\0", b"\0", b"a\0b\0", b"a", b""];
 
-const PIECES: &[&[u8]] = &[
-    b":",
-    b":",
-    b":",
-    b":",
-    b"|",
-    b"|",
-    b"|",
-    b"|",
-    b"a",
-    b"a",
-    b"b",
-    b"c",
-    b"c",
-    b"g",
-    b"ms",
-    b"s",
-    b"h",
-    b"d",
-    b"m",
-    b"kv",
-    b"1",
-    b"-2",
-    b"+3",
-    b".5",
-    b"5.",
-    b"1e3",
-    b"e",
-    b".",
-    b"nan",
-    b"inf",
-    b"1e400",
-    b"1e-400",
-    b"@",
-    b"@0.5",
-    b"@0.25",
-    b"@1",
-    b"@0",
-    b"@2",
-    b"@-1",
-    b"#",
-    b"#k:v",
-    b"#x,y:1",
-    b",",
-    b";",
-    b"=",
-    b"T1",
-    b"c:8f",
-    b"_e{",
-    b"_sc|",
-    b"/",
-    b"x",
-    b" ",
-    b"\t",
-    b"\r",
-    b"\x0b",
-    b"\x0c",
-    b"\n",
-    b"\x00",
-    b"\x7f",
-    b"\xff",
-    b"\xc3\xa9",
-    b"a:1|c",
-    b":2|ms",
-    b":x|s",
-    b":+1|g",
-    b":7|g",
-    b":4|kv",
-    b"|@0.5",
-    b"|#k:v",
-];
-
 fn traffic(line: impl Fn(usize) -> BoxedStrategy<Vec<u8>>) -> impl Strategy<Value = Traffic> {
     let datagram = (0..SOURCE_COUNT)
         .map(|source| {
@@ -221,29 +150,6 @@ fn settings() -> impl Strategy<Value = Settings> {
                 ..Settings::new(naming)
             },
         )
-}
-
-/// Bins for some of the names of good lines, as the naming knows them.
-fn histograms(naming: Naming) -> Vec<Histogram> {
-    let even = |prefix: &str, width| Histogram::Even {
-        prefix: prefix.into(),
-        min: -10.0,
-        max: 90.5,
-        width,
-    };
-    let edges = |text: &str, edges: &[f64]| Histogram::Edges {
-        text: text.into(),
-        edges: edges.into(),
-    };
-    match naming {
-        Naming::Etsy | Naming::EtsyLegacy => vec![
-            edges("b", &[]),
-            edges("x=1", &[0.0]),
-            edges("a", &[-1.5, 8.0, 50.0, f64::INFINITY]),
-        ],
-        Naming::Statsite => vec![even("a", 25.0), even("a_", 33.5), even("b.c", 12.5)],
-        Naming::Gstatsd | Naming::PythonStatsite => Vec::new(),
-    }
 }
 
 /// A line without a mistake, chained, packed, sampled and tagged.

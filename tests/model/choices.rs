@@ -1,0 +1,100 @@
+//! What random traffic and random settings are put together from, for properties and for a fuzz
+//! target.
+
+use crate::model::{Histogram, Naming};
+
+/// Pieces of the grammar, and what has no place in it.
+pub const PIECES: &[&[u8]] = &[
+    b":",
+    b":",
+    b":",
+    b":",
+    b"|",
+    b"|",
+    b"|",
+    b"|",
+    b"a",
+    b"a",
+    b"b",
+    b"c",
+    b"c",
+    b"g",
+    b"ms",
+    b"s",
+    b"h",
+    b"d",
+    b"m",
+    b"kv",
+    b"1",
+    b"-2",
+    b"+3",
+    b".5",
+    b"5.",
+    b"1e3",
+    b"e",
+    b".",
+    b"nan",
+    b"inf",
+    b"1e400",
+    b"1e-400",
+    b"@",
+    b"@0.5",
+    b"@0.25",
+    b"@1",
+    b"@0",
+    b"@2",
+    b"@-1",
+    b"#",
+    b"#k:v",
+    b"#x,y:1",
+    b",",
+    b";",
+    b"=",
+    b"T1",
+    b"c:8f",
+    b"_e{",
+    b"_sc|",
+    b"/",
+    b"x",
+    b" ",
+    b"\t",
+    b"\r",
+    b"\x0b",
+    b"\x0c",
+    b"\n",
+    b"\x00",
+    b"\x7f",
+    b"\xff",
+    b"\xc3\xa9",
+    b"a:1|c",
+    b":2|ms",
+    b":x|s",
+    b":+1|g",
+    b":7|g",
+    b":4|kv",
+    b"|@0.5",
+    b"|#k:v",
+];
+
+/// Bins for some of the names of good lines, as the naming knows them.
+pub fn histograms(naming: Naming) -> Vec<Histogram> {
+    let even = |prefix: &str, width| Histogram::Even {
+        prefix: prefix.into(),
+        min: -10.0,
+        max: 90.5,
+        width,
+    };
+    let edges = |text: &str, edges: &[f64]| Histogram::Edges {
+        text: text.into(),
+        edges: edges.into(),
+    };
+    match naming {
+        Naming::Etsy | Naming::EtsyLegacy => vec![
+            edges("b", &[]),
+            edges("x=1", &[0.0]),
+            edges("a", &[-1.5, 8.0, 50.0, f64::INFINITY]),
+        ],
+        Naming::Statsite => vec![even("a", 25.0), even("a_", 33.5), even("b.c", 12.5)],
+        Naming::Gstatsd | Naming::PythonStatsite => Vec::new(),
+    }
+}
