@@ -41,8 +41,8 @@ struct Shard {
     change: Option<ShardRules>,
     /// Its answers, until the next flush takes them: a late one may stand before the last.
     answers: Vec<HandOver>,
-    /// By socket: drops up to the last answer.
-    drops: Vec<u32>,
+    /// By socket, which its cookie tells: drops up to the last answer.
+    drops: Vec<(u64, u32)>,
     /// What its engine had counted at the last answer.
     receive: ReceiveCounters,
     cpu_time: Duration,
@@ -236,9 +236,15 @@ impl Shard {
     ) {
         collected.counts.merge(&answer.counts);
         collected.refused_lines.extend(answer.refused_lines);
-        self.drops.resize(answer.sockets.len(), 0);
         let mut drops_here = 0;
-        for (before, socket) in self.drops.iter_mut().zip(&answer.sockets) {
+        for socket in &answer.sockets {
+            // Not by place: one that could not be asked may be missing, and a new one starts from 0.
+            let known = (self.drops.iter()).position(|(cookie, _)| *cookie == socket.cookie);
+            let place = known.unwrap_or_else(|| {
+                self.drops.push((socket.cookie, 0));
+                self.drops.len() - 1
+            });
+            let (_, before) = &mut self.drops[place];
             // The kernel counts in 32 bits.
             drops_here += u64::from(socket.drops.wrapping_sub(*before));
             *before = socket.drops;

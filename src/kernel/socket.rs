@@ -20,6 +20,8 @@ const LATENESS: Duration = Duration::from_micros(64);
 /// A socket's receive memory, as `SO_MEMINFO` reports it (since 4.12).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketMemory {
+    /// Which socket it is of, unlike any other as long as the machine runs (`SO_COOKIE`, since 4.6).
+    pub cookie: u64,
     /// What the queued datagrams take, in bytes of the receive buffer.
     pub queue_bytes: usize,
     /// The size of the receive buffer in bytes, twice what was set.
@@ -54,6 +56,7 @@ impl SocketMemory {
             return Err(io::Error::last_os_error());
         }
         Ok(SocketMemory {
+            cookie: rustix::net::sockopt::socket_cookie(socket)?,
             queue_bytes: answer[QUEUE] as usize,
             receive_buffer_bytes: answer[RECEIVE_BUFFER] as usize,
             drops: answer[DROPS],
