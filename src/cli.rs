@@ -13,6 +13,7 @@ use clap::error::ErrorKind;
 
 use crate::compare;
 use crate::config::{Config, Machine, gstatsd};
+use crate::control::client;
 pub use table::options_table;
 
 /// What a command line asks for, and what to warn of.
@@ -34,6 +35,8 @@ pub enum Command {
     Check(Config),
     /// To compare two daemons.
     Compare(compare::Arguments),
+    /// To print what a daemon that runs has done.
+    Ledger(client::Arguments),
     /// To print a text, such as help or version, and exit.
     Print(String),
 }

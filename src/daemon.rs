@@ -1,6 +1,7 @@
 //! Wires the stages and runs them: the one file that knows all. Start, wait, drain, stop.
 
 mod background;
+mod control;
 mod listening;
 mod management;
 mod outlets;
@@ -25,8 +26,9 @@ use crate::management::ShownSettings;
 use crate::repeat;
 use crate::sink::SinkAddress;
 use crate::telemetry::OwnWords;
-use crate::transport::{self, Bound};
+use crate::transport::{self, Bound, SocketFile};
 use background::PidFile;
+use control::Control;
 use listening::Listening;
 use management::Management;
 pub use reload::Process;
@@ -104,6 +106,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     let repeated_to = repeat::resolve(&config.repeat, &bound.addresses).map_err(StartError::new)?;
     let streams = Streams::bind(config)?;
     let management = Management::bind(config)?;
+    let control = Control::bind(config)?;
     // Only now, as the file may be that of a daemon which holds these addresses.
     if let Some(file) = &state_file {
         file.check().map_err(StartError::new)?;
@@ -113,13 +116,14 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
             Some(launcher) => Some(launcher),
             None => {
                 streams.leave();
+                control.leave();
                 return Ok(());
             }
         },
         false => None,
     };
     let started = PidFile::create(config.pid_file.clone()).and_then(|pid_file| {
-        let bound = (bound, streams, management);
+        let bound = (bound, streams, management, control);
         let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
     });
@@ -151,6 +155,8 @@ struct Stages {
     event: mpsc::Sender<Event>,
     events: mpsc::Receiver<Event>,
     shown: ShownSettings,
+    /// To be removed at the end.
+    control: Option<SocketFile>,
 }
 
 /// What the main thread hears of while the daemon runs.
@@ -181,6 +187,10 @@ impl Stages {
         // has taken what they had; one that does not answer must not hold up the end.
         drop(self.messages);
         self.io.close_and_wait(DELIVERY_PATIENCE);
+        if let Some(file) = self.control {
+            // The thread that answers there ends with the process.
+            file.remove();
+        }
         log::info!("stopped");
     }
 }
@@ -189,7 +199,7 @@ impl Stages {
 fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
-    (bound, streams, management): (Bound, Streams, Management),
+    (bound, streams, management, control): (Bound, Streams, Management, Control),
     repeated_to: &[SocketAddr],
     selection: &Selection,
     state_file: Option<StateFile>,
@@ -211,6 +221,7 @@ fn start_stages(
     )?;
     links.extend(streams.start(config, links.len(), &basis, &messages)?);
     let shown = management.start(&messages)?;
+    let control = control.start(config, &messages)?;
     // Whoever reads that it listens may send, and may send signals.
     listening.log(config, selection);
     for address in repeated_to {
@@ -242,6 +253,7 @@ fn start_stages(
         event,
         events,
         shown,
+        control,
     })
 }
 

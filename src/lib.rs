@@ -32,6 +32,8 @@ pub mod format;
 
 pub mod telemetry;
 
+pub mod ledger;
+
 pub mod flusher;
 
 pub mod sink;
@@ -41,6 +43,8 @@ pub mod io;
 pub mod streams;
 
 pub mod management;
+
+pub mod control;
 
 pub mod daemon;
 

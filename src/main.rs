@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use ringstat::cli::{self, Command, Parsed};
 use ringstat::compare;
 use ringstat::config::Config;
+use ringstat::control::client;
 use ringstat::daemon::{self, Process};
 use ringstat::logging::Log;
 
@@ -26,6 +27,13 @@ fn main() -> ExitCode {
         Command::Print(text) => return print(&text, &warnings),
         Command::Compare(arguments) => {
             return ExitCode::from(compare::run(
+                &arguments,
+                &mut io::stdout(),
+                &mut io::stderr(),
+            ));
+        }
+        Command::Ledger(arguments) => {
+            return ExitCode::from(client::run(
                 &arguments,
                 &mut io::stdout(),
                 &mut io::stderr(),
@@ -66,9 +74,10 @@ impl Process for ThisProcess {
                     Ok(config)
                 }
                 // The same options ran the daemon.
-                Command::Check(_) | Command::Compare(_) | Command::Print(_) => {
-                    Err("the options are others".to_owned())
-                }
+                Command::Check(_)
+                | Command::Compare(_)
+                | Command::Ledger(_)
+                | Command::Print(_) => Err("the options are others".to_owned()),
             },
             Err(exit) => Err(exit.message),
         }

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 22] = [
-    ("cli", &["compare", "config"]),
+const MODULES: [(&str, &[&str]); 24] = [
+    ("cli", &["compare", "config", "control"]),
     (
         "config",
         &[
@@ -38,11 +38,13 @@ const MODULES: [(&str, &[&str]); 22] = [
             "kernel", "metric", "naming", "repeat", "shard", "sink", "snapshot",
         ],
     ),
+    ("ledger", &["metric", "sink", "telemetry"]),
     (
         "flusher",
         &[
             "format",
             "kernel",
+            "ledger",
             "metric",
             "naming",
             "repeat",
@@ -65,10 +67,16 @@ const MODULES: [(&str, &[&str]); 22] = [
         "management",
         &["flusher", "io", "metric", "sink", "snapshot"],
     ),
+    // `ringstat ledger` knows by default where a daemon is asked.
+    (
+        "control",
+        &["config", "flusher", "io", "ledger", "metric", "snapshot"],
+    ),
     (
         "daemon",
         &[
             "config",
+            "control",
             "flusher",
             "format",
             "io",
@@ -90,7 +98,9 @@ const MODULES: [(&str, &[&str]); 22] = [
 ];
 
 /// Modules that do no I/O, read no clock and log nothing.
-const PURE: [&str; 5] = ["protocol", "metric", "snapshot", "naming", "format"];
+const PURE: [&str; 6] = [
+    "protocol", "metric", "snapshot", "naming", "format", "ledger",
+];
 
 /// Modules that may hold unsafe code.
 const UNSAFE: [&str; 2] = ["kernel", "simd"];

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use super::{Command, Parsed, Refusal, import, inside};
 use crate::compare;
 use crate::config::{Config, Machine, Settings, etsy, file, python_statsite, statsite};
+use crate::control::client;
 
 /// Adds up StatsD metrics: receives UDP datagrams, sends one point per series and interval to
 /// Graphite.
@@ -58,6 +59,7 @@ pub(super) struct Arguments {
 enum Subcommands {
     Import(import::Arguments),
     Compare(compare::Arguments),
+    Ledger(client::Arguments),
 }
 
 const AFTER_HELP: &str = "\
@@ -69,7 +71,8 @@ Examples:
   ringstat -s graphite.example.net:2003 -f 60  send it to Graphite every minute
   ringstat --config ringstat.toml --check      see what a file comes to
   ringstat import /etc/statsite.conf           turn another daemon's file into ours
-  ringstat compare --help                      see what another daemon makes of the same traffic";
+  ringstat compare --help                      see what another daemon makes of the same traffic
+  ringstat ledger                              see what became of what came in";
 
 pub(super) fn parse(directory: &Path, args: &[OsString]) -> Result<Parsed, Refusal> {
     let Arguments {
@@ -86,6 +89,12 @@ pub(super) fn parse(directory: &Path, args: &[OsString]) -> Result<Parsed, Refus
         Some(Subcommands::Compare(arguments)) => {
             return Ok(Parsed {
                 command: Command::Compare(arguments),
+                warnings: Vec::new(),
+            });
+        }
+        Some(Subcommands::Ledger(arguments)) => {
+            return Ok(Parsed {
+                command: Command::Ledger(arguments),
                 warnings: Vec::new(),
             });
         }

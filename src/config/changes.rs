@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::{Config, Machine, file};
 
 /// Settings that hold as long as the daemon runs.
-const FIXED: [&str; 12] = [
+const FIXED: [&str; 13] = [
     "bind",
+    "control",
     "daemonize",
     "engine",
     "liveness",
@@ -98,6 +99,7 @@ impl Config {
         if !logs_to_output {
             absolute(&mut self.log);
         }
+        self.control = self.control.in_directory(directory);
         self
     }
 

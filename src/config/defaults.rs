@@ -57,6 +57,7 @@ impl Config {
             max_connections: settings.max_connections.map_or(1_024, |Count(count)| count),
             liveness: settings.liveness,
             management: settings.management.and_then(|Management(at)| at),
+            control: settings.control.unwrap_or_default(),
             shards: settings.shards.map_or(
                 machine.cpu_count.clamp(1, DEFAULT_SHARD_COUNT_MAX),
                 |Count(count)| count,

@@ -25,6 +25,7 @@ impl Settings {
             max_connections
             liveness
             management
+            control
             shards
             pin
             engine

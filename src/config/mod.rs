@@ -1,6 +1,7 @@
 //! The settings of the daemon, checked: what is in a [`Config`] can be relied on.
 
 mod changes;
+pub mod control;
 mod defaults;
 pub mod etsy;
 pub mod facility;
@@ -36,6 +37,7 @@ use crate::snapshot::{Idle, IdleTimes};
 use crate::telemetry::OwnWords;
 use crate::transport::{BindAddress, LivenessAddress, ManagementAddress};
 pub use changes::Change;
+use control::Control;
 use facility::Facility;
 use prefix::HostLabel;
 pub use settings::Settings;
@@ -52,6 +54,8 @@ pub struct Config {
     pub liveness: Option<LivenessAddress>,
     /// Where commands are answered.
     pub management: Option<ManagementAddress>,
+    /// Where it is asked what became of its slots.
+    pub control: Control,
     /// How many shards: at least 1.
     pub shards: usize,
     /// Whether each shard is bound to a CPU of its own.

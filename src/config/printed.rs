@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::control::Control;
 use super::management::Management;
 use super::prefix::{PathText, Prefix};
 use super::values::{
@@ -41,6 +42,8 @@ impl From<&Config> for Settings {
             max_connections: Some(Count(config.max_connections)),
             liveness: config.liveness.clone(),
             management: config.management.clone().map(|at| Management(Some(at))),
+            // Set, it would have to be there.
+            control: Some(config.control.clone()).filter(|control| *control != Control::Default),
             shards: Some(Count(config.shards)),
             pin: Some(config.pin),
             engine: Some(config.engine),

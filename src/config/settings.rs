@@ -7,6 +7,7 @@
 use clap::ArgAction::{Append, Count as Counted, Set};
 use serde::{Deserialize, Serialize};
 
+use super::control::Control;
 use super::facility::Facility;
 use super::management::Management;
 use super::prefix::{PathText, Prefix};
@@ -69,6 +70,16 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<Management>)]
     #[serde(with = "text::one")]
     pub management: Option<Management>,
+
+    /// Answer `ringstat ledger` at this Unix socket; none for no socket
+    /// [default: /run/ringstat/ctl, where that can be made]
+    ///
+    /// PATH?mode=0600 sets its permissions, which are 0660 otherwise. Its folder is made if the one above
+    /// it is there. A socket that was asked for and cannot be made is an error.
+    #[arg(long, value_name = "PATH", help_heading = LISTENING)]
+    #[arg(value_parser = text::parse::<Control>)]
+    #[serde(with = "text::one")]
+    pub control: Option<Control>,
 
     /// Number of shards: threads that receive and add up, each with a socket of its own
     /// [default: one per allowed CPU, at most 4]

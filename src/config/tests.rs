@@ -27,6 +27,7 @@ fn an_empty_file_gives_the_defaults() {
         max_connections: 1_024,
         liveness: None,
         management: None,
+        control: Control::Default,
         shards: 4,
         pin: false,
         engine: EngineChoice::Auto,

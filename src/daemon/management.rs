@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use super::StartError;
 use crate::config::Config;
-use crate::flusher::Message;
+use crate::flusher::{Door, Message};
 use crate::management::{self, ShownSettings};
 use crate::transport;
 
@@ -40,12 +40,8 @@ impl Management {
         for address in self.listeners.iter().filter_map(|it| it.local_addr().ok()) {
             log::info!("management console at tcp://{address}");
         }
-        let messages = messages.clone();
-        let visit = move |visit| {
-            // If the flusher has ended nobody is to be told any more.
-            let _ = messages.send(Message::Visit(visit));
-        };
-        management::start(self.listeners, self.shown.clone(), visit)
+        let door = Door::new(messages.clone());
+        management::start(self.listeners, self.shown.clone(), door)
             .map_err(|error| StartError::new(format!("cannot start the console: {error}")))?;
         Ok(self.shown)
     }

@@ -1,6 +1,7 @@
 //! At each deadline collects the shards' intervals, merges, names and formats them, and hands the
 //! bytes to the sinks. A thread of its own: shards go on receiving, and sinks go on sending.
 
+mod books;
 mod clock;
 mod collect;
 mod growth;
@@ -25,6 +26,7 @@ use crate::sink::{Counters, SinkHandle};
 use crate::snapshot::{Idle, IdleRules, Merger, MergerSettings};
 use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
 
+use books::Books;
 use clock::Clock;
 use collect::Collector;
 use growth::GrowthLog;
@@ -34,7 +36,7 @@ use outputs::Outputs;
 pub use reload::Reload;
 use schedule::{Due, Moment, Schedule};
 pub use state::StateFile;
-pub use visit::{Status, Visit};
+pub use visit::{Door, Status, Visit};
 
 /// What the flusher is told.
 pub enum Message {
@@ -139,6 +141,7 @@ pub struct Flusher {
     /// What is told to visits.
     status: Status,
     growth_log: GrowthLog,
+    books: Books,
 }
 
 impl Flusher {
@@ -171,6 +174,7 @@ impl Flusher {
             points: 0,
             status: Status::default(),
             growth_log: GrowthLog::new(Instant::now()),
+            books: Books::default(),
             settings,
         }
     }
@@ -187,6 +191,8 @@ impl Flusher {
             let reload = self.collector.begin_reload();
             self.flush(due, now, stopping);
             if stopping {
+                // What is sent from here on each sink accounts for when it ends.
+                self.close_books();
                 return;
             }
             if let Some(reload) = reload {
@@ -251,6 +257,8 @@ impl Flusher {
         // sinks tell of the same flushes then.
         let outlets = self.outputs.outlets().iter();
         self.told = outlets.map(|outlet| outlet.sink.counters()).collect();
+        let (ledger, outlets) = (&mut self.status.ledger, self.outputs.outlets());
+        counts.ledger_unbalanced = !self.books.close(ledger, outlets, &self.told);
         self.outputs.begin(due.end.as_secs());
         if let Some(names) = &mut self.name_log {
             names.add(
@@ -302,6 +310,16 @@ impl Flusher {
         );
     }
 
+    /// Ends the record of the last slot.
+    fn close_books(&mut self) {
+        let outlets = self.outputs.outlets();
+        let now: Vec<_> = outlets
+            .iter()
+            .map(|outlet| outlet.sink.counters())
+            .collect();
+        self.books.close(&mut self.status.ledger, outlets, &now);
+    }
+
     /// Adds the daemon's own metrics, and hands the rest of what was written to the sinks.
     fn finish(&mut self, counts: &FlushCounts, time: FlushTime) {
         if let Some(telemetry) = &mut self.telemetry {
@@ -310,6 +328,9 @@ impl Flusher {
         }
         let note = refused_note(&counts.shards.refusals);
         self.points = self.outputs.finish(&note);
+        let (outlets, points) = (self.outputs.outlets(), self.outputs.handed_over());
+        let ledger = &mut self.status.ledger;
+        (self.books).open(ledger, time, counts, outlets, &self.told, points);
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.handed_over(self.points);
         }

@@ -106,6 +106,12 @@ impl Outputs {
         points.max().unwrap_or_default()
     }
 
+    /// How many points each sink got of this slot, in the order of the outlets.
+    pub(super) fn handed_over(&self) -> impl Iterator<Item = u64> {
+        let outlets = self.outlets.iter();
+        outlets.map(|outlet| self.left[outlet.encoding as usize].points)
+    }
+
     /// Hands the chunks that are full over.
     #[cold]
     fn hand_over_full(&mut self) {

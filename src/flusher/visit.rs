@@ -1,6 +1,11 @@
 //! Questions that others ask in the flusher's thread, where the answers are.
 
-use super::Flusher;
+use std::sync::mpsc;
+
+use tokio::sync::oneshot;
+
+use super::{Flusher, Message};
+use crate::ledger::Ledger;
 use crate::shard::ShardCounts;
 use crate::sink::Counters;
 use crate::snapshot::Merger;
@@ -9,8 +14,34 @@ use crate::snapshot::Merger;
 /// visits one by one while it waits for the end of a slot.
 pub type Visit = Box<dyn FnOnce(&mut Merger, &Status) + Send>;
 
+/// Where visits go in.
+#[derive(Clone, Debug)]
+pub struct Door(mpsc::Sender<Message>);
+
+impl Door {
+    /// That of a flusher with this inbox.
+    pub fn new(messages: mpsc::Sender<Message>) -> Door {
+        Door(messages)
+    }
+
+    /// Asks in the flusher's thread; None if that has ended.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Merger, &Status) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        let visit: Visit = Box::new(move |merger, status| {
+            // If nobody waits the connection is gone.
+            let _ = answer.send(question(merger, status));
+        });
+        // If the flusher has ended, the answer does not come.
+        let _ = self.0.send(Message::Visit(visit));
+        answered.await.ok()
+    }
+}
+
 /// What the flusher knows of the daemon.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Status {
     /// The flush before which lines came last, in seconds since 1970; None if none came yet.
     pub lines_unix_s: Option<u64>,
@@ -18,6 +49,8 @@ pub struct Status {
     pub refused_count: u64,
     /// The counters of the sinks, as they are now.
     pub sinks: Vec<Counters>,
+    /// The records of the last slots.
+    pub ledger: Ledger,
 }
 
 impl Status {
@@ -32,8 +65,13 @@ impl Status {
 
 impl Flusher {
     pub(super) fn receive(&mut self, visit: Visit) {
-        let outlets = self.outputs.outlets().iter();
-        self.status.sinks = outlets.map(|outlet| outlet.sink.counters()).collect();
+        let outlets = self.outputs.outlets();
+        let Status { sinks, ledger, .. } = &mut self.status;
+        *sinks = outlets
+            .iter()
+            .map(|outlet| outlet.sink.counters())
+            .collect();
+        self.books.refresh(ledger, outlets, sinks);
         visit(&mut self.merger, &self.status);
     }
 }

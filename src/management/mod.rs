@@ -14,10 +14,10 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_local;
 
-use crate::flusher::{Status, Visit};
+use crate::flusher::{Door, Status};
 use crate::io::{Backend, Runtime};
 use crate::snapshot::Merger;
 use answer::Lines;
@@ -45,16 +45,12 @@ const CONNECTIONS_MAX: usize = 16;
 /// How long to wait where a connection cannot be accepted, as for lack of descriptors.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts the thread, which accepts connections until the process ends. `visit` takes questions to
-/// the flusher; one that is dropped closes the connection that asked.
+/// Starts the thread, which accepts connections until the process ends. When the flusher behind the
+/// door has ended, connections that ask it something are closed.
 ///
 /// # Errors
 /// If there is no event loop or no thread to be had, or the sockets do not take to it.
-pub fn start(
-    listeners: Vec<TcpListener>,
-    settings: ShownSettings,
-    visit: impl Fn(Visit) + Send + 'static,
-) -> io::Result<()> {
+pub fn start(listeners: Vec<TcpListener>, settings: ShownSettings, door: Door) -> io::Result<()> {
     for listener in &listeners {
         listener.set_nonblocking(true)?;
     }
@@ -75,7 +71,7 @@ pub fn start(
                 settings,
                 start_unix_s,
                 health: Cell::default(),
-                visit: Box::new(visit),
+                door,
             });
             runtime.block_on(accept_all(listeners, console));
         })?;
@@ -137,7 +133,7 @@ struct Console {
     settings: ShownSettings,
     start_unix_s: u64,
     health: Cell<Health>,
-    visit: Box<dyn Fn(Visit) + Send>,
+    door: Door,
 }
 
 impl Console {
@@ -186,12 +182,7 @@ impl Console {
         &self,
         question: impl FnOnce(&mut Merger, &Status) -> T + Send + 'static,
     ) -> Option<T> {
-        let (answer, answered) = oneshot::channel();
-        (self.visit)(Box::new(move |merger, status| {
-            // If nobody waits the connection is gone.
-            let _ = answer.send(question(merger, status));
-        }));
-        answered.await.ok()
+        self.door.ask(question).await
     }
 }
 

@@ -173,7 +173,7 @@ impl Serving {
             while let Ok(command) = commands.try_recv() {
                 match command {
                     Command::Flush(empty) => {
-                        hand_overs(self.shared.with_shard(|shard| shard.hand_over(*empty, &[])));
+                        hand_overs(self.shared.hand_over(*empty));
                     }
                     Command::Change(rules) => self.shared.with_shard(|shard| shard.change(rules)),
                     Command::Grant(grants) => self.shared.with_shard(|shard| shard.grant(grants)),
@@ -208,7 +208,7 @@ impl Serving {
         let empty = Interval::default();
         HandOver {
             is_drained,
-            ..self.shared.with_shard(|shard| shard.hand_over(empty, &[]))
+            ..self.shared.hand_over(empty)
         }
     }
 }

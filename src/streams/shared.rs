@@ -15,9 +15,10 @@ use super::connection::{End, read_to_end};
 use super::source::{Origin, Source};
 use super::sparse_log::SparseLog;
 use crate::io::Backend;
-use crate::kernel::{Datagram, Visit};
+use crate::kernel::{Datagram, ReceiveCounters, Visit};
+use crate::metric::Interval;
 use crate::protocol::{Broken, Framing};
-use crate::shard::Shard;
+use crate::shard::{HandOver, Shard};
 
 /// A peer that is silent for this long is asked whether it is there, and is gone if it does not
 /// answer six times, ten seconds apart. So half-open connections do not count against the limit
@@ -32,6 +33,8 @@ pub(super) struct Shared {
     shard: RefCell<Shard>,
     connections_max: usize,
     open: Cell<usize>,
+    /// Datagrams taken off the kernel.
+    datagrams: Cell<u64>,
     reads_stdin: Cell<bool>,
     stop: watch::Sender<bool>,
     ended: Notify,
@@ -47,6 +50,7 @@ impl Shared {
             shard: RefCell::new(shard),
             connections_max,
             open: Cell::default(),
+            datagrams: Cell::default(),
             reads_stdin: Cell::default(),
             stop: watch::Sender::new(false),
             ended: Notify::new(),
@@ -58,6 +62,17 @@ impl Shared {
     /// Works with the shard; not across an await.
     pub(super) fn with_shard<T>(&self, work: impl FnOnce(&mut Shard) -> T) -> T {
         work(&mut self.shard.borrow_mut())
+    }
+
+    /// Moves the interval out and an empty one in.
+    pub(super) fn hand_over(&self, empty: Interval) -> HandOver {
+        HandOver {
+            receive: ReceiveCounters {
+                datagrams: self.datagrams.get(),
+                ..ReceiveCounters::default()
+            },
+            ..self.with_shard(|shard| shard.hand_over(empty, &[]))
+        }
     }
 
     /// Takes what has come over a stream.
@@ -72,6 +87,7 @@ impl Shared {
 
     /// Takes a datagram.
     pub(super) fn datagram(&self, bytes: &[u8], cut_bytes: usize) {
+        self.datagrams.set(self.datagrams.get() + 1);
         self.with_shard(|shard| {
             shard.batch();
             shard.datagram(Datagram { bytes, cut_bytes });

@@ -95,6 +95,8 @@ pub struct FlushCounts {
     pub busiest_shard: f64,
     /// Points that no finite number could be given for.
     pub points_not_finite: u64,
+    /// Whether the slot before did not balance.
+    pub ledger_unbalanced: bool,
     /// How long it took to collect and to merge the intervals.
     pub collecting: Duration,
     /// How long the flush took up to here.

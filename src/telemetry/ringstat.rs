@@ -96,6 +96,7 @@ impl Ringstat {
         writer.count("sets.estimated", flush.merger.sets_estimated);
         writer.count("points", self.points);
         writer.count("points.not_finite", flush.points_not_finite);
+        writer.count("ledger.unbalanced", flush.ledger_unbalanced.into());
         writer.number("flush.duration_ms", milliseconds(flush.duration));
         writer.number("flush.late_ms", milliseconds(flush.late));
         writer.count("flush.skipped_slots", flush.slots_skipped);

@@ -43,6 +43,17 @@ impl SocketFile {
         Ok((socket, SocketFile { path, is_ours }))
     }
 
+    /// Removes the file of a socket that is still open: as long as it is, nobody else binds the path.
+    pub fn remove(mut self) {
+        self.is_ours = false;
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                log::warn!("the socket {} is left there: {error}", self.path.display());
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+
     /// Leaves the file where it is: another process has the socket.
     pub fn leave(mut self) {
         self.is_ours = false;
@@ -104,6 +115,15 @@ mod tests {
         let mode = fs::metadata(&at.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
         drop(made);
+        assert!(!at.path.exists());
+    }
+
+    #[test]
+    fn a_socket_that_is_open_can_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = at(&folder, None);
+        let (_socket, file) = SocketFile::make(&at, Type::STREAM).unwrap();
+        file.remove();
         assert!(!at.path.exists());
     }
 

@@ -163,6 +163,11 @@ fn datagrams_that_the_kernel_drops_are_counted() {
         let counted = points.sum("stats.counters.flood.count");
         assert_eq!(counted, points.own_sum("datagrams"), "{engine}");
         assert!(counted > 0.0 && counted < 5_000.0, "{engine}: {counted}");
+        let ledger = daemon.ledger();
+        ledger.assert_balanced();
+        let of_kernel = (ledger.delivered() as f64, ledger.dropped() as f64);
+        let told = (points.own_sum("datagrams"), points.own_sum("kernel_drops"));
+        assert_eq!(of_kernel, told, "{engine}");
         daemon.log.wait_for_text("the kernel dropped");
     }
 }

@@ -100,6 +100,10 @@ fn a_full_queue_drops_lines_and_counts_them() {
             && points.sum(&of_sink("dropped_lines")) > 0.0
     });
     daemon.log.wait_for_text("its queue is full");
+    let ledger = daemon.ledger();
+    ledger.assert_balanced();
+    let of_dead = ledger.sink(&dead.name());
+    assert!(of_dead.dropped > 0 && of_dead.sent == 0, "{of_dead:?}");
     assert_eq!(daemon.stop(), Some(0));
     let points = works.points_to_end();
     points.assert_sink_balances(&name_of(dead.port));

@@ -6,6 +6,10 @@ mod support;
 
 // A process that is stopped, a clock that is set.
 mod clock;
+
+// What became of everything, slot by slot, and where that is asked.
+mod ledger;
+
 // No trouble at all, which is what the others are held against.
 mod overload;
 mod quiet;

@@ -25,6 +25,17 @@ fn every_sample_is_kept_once() {
                 kept.sum("stats.counters.sent.count") == f64::from(slot * 12_000)
             });
         }
+        let ledger = daemon.wait_for_ledger("all lines to be sent", |ledger| {
+            let sink = ledger.sink(&graphite.name());
+            ledger.samples() == 24_000 && sink.queued == 0
+        });
+        ledger.assert_balanced();
+        assert_eq!(
+            (ledger.delivered(), ledger.dropped()),
+            (12_000, 0),
+            "{engine}"
+        );
+        assert_eq!(ledger.sink(&graphite.name()).dropped, 0, "{engine}");
         assert_eq!(daemon.stop(), Some(0));
         let points = graphite.points_to_end();
         assert_eq!(

@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
+use super::ledger::Ledger;
 use super::lines::Lines;
 use super::points::{OWN, Points};
 use super::poll;
@@ -20,6 +22,8 @@ pub(crate) struct Daemon {
     pub(crate) out: Lines,
     /// Where it listens, wildcards as loopback.
     addresses: Vec<SocketAddr>,
+    /// Holds its control socket, unless the command says where that is.
+    folder: Option<TempDir>,
 }
 
 /// A program that ran to its end.
@@ -52,12 +56,16 @@ pub(crate) fn run(mut command: Command) -> Ended {
 }
 
 impl Daemon {
-    /// Starts the daemon with these arguments, own metrics under [`OWN`] and a pipe as standard
-    /// output, and waits until it receives.
+    /// Starts the daemon with these arguments, own metrics under [`OWN`], a control socket of its own
+    /// and a pipe as standard output, and waits until it receives.
     pub(crate) fn start(arguments: &str) -> Daemon {
         let mut command = command(arguments);
         command.args(["--own-prefix", OWN]);
-        Daemon::spawn(command)
+        let folder = tempfile::tempdir().expect("a folder");
+        command.arg("--control").arg(folder.path().join("ctl"));
+        let mut daemon = Daemon::spawn(command);
+        daemon.folder = Some(folder);
+        daemon
     }
 
     /// Starts this command with a pipe as standard output, and waits until it receives.
@@ -90,6 +98,7 @@ impl Daemon {
             log,
             out,
             addresses: Vec::new(),
+            folder: None,
         };
         // The last line of the start; those with the addresses come before it.
         daemon.log.wait_for_text("each receive buffer of");
@@ -114,6 +123,24 @@ impl Daemon {
     /// A socket that sends to the first address.
     pub(crate) fn sender(&self) -> Sender {
         Sender::to(self.address())
+    }
+
+    /// Where it answers `ringstat ledger`, as its log says.
+    pub(crate) fn control(&self) -> String {
+        let line = self.log.wait_for_text(" is answered at ");
+        let (_, path) = line.split_once(" is answered at ").expect("it is there");
+        path.to_owned()
+    }
+
+    /// What it says of its slots, as `ringstat ledger --json` prints it.
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::read(&self.control())
+    }
+
+    /// Waits until its ledger satisfies a condition.
+    pub(crate) fn wait_for_ledger(&self, what: &str, holds: impl Fn(&Ledger) -> bool) -> Ledger {
+        let control = self.control();
+        poll(what, || Some(Ledger::read(&control)).filter(|it| holds(it)))
     }
 
     /// The size of each receive buffer as the daemon read it back.

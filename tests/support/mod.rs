@@ -6,6 +6,7 @@
 pub(crate) mod daemon;
 pub(crate) mod graphite;
 pub(crate) mod kept;
+pub(crate) mod ledger;
 pub(crate) mod lines;
 pub(crate) mod points;
 pub(crate) mod udp;

@@ -67,7 +67,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 62] = [
+const TWO_VALUES: [(&str, &str, &str); 63] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -110,6 +110,7 @@ const TWO_VALUES: [(&str, &str, &str); 62] = [
     ("max-connections", "10", "11"),
     ("liveness", ":1", "localhost"),
     ("management", ":1", "localhost"),
+    ("control", "a", "none"),
     ("max-timer-values", "10", "11"),
     ("timer-error", "0.01", "0.5"),
     ("max-set-values", "10", "11"),
@@ -201,6 +202,7 @@ fn the_defaults_that_the_help_names_are_the_defaults() {
         "all of them",
         "that of the naming",
         "as idle",
+        "/run/ringstat/ctl, where that can be made",
     ];
     for option in options() {
         let help = option

@@ -132,6 +132,10 @@ fn any_settings() -> impl Strategy<Value = Settings> {
             of(path),
             of("[!-9;-Z^-~]{1,48}".prop_map(Title)),
         ),
+        of(prop_oneof![
+            Just(Control::None),
+            "[a-z]{1,9}".prop_map(|path| path.parse().unwrap())
+        ]),
     );
     (
         receiving, sending, adding, prefixes, per_type, limits, process,
@@ -142,6 +146,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 max_connections: receiving.8.map(Count),
                 liveness: receiving.9,
                 management: receiving.10,
+                control: process.11,
                 shards: receiving.1.map(Count),
                 pin: receiving.2,
                 engine: receiving.3,

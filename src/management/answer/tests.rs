@@ -8,6 +8,7 @@ fn status(sinks: Vec<Counters>) -> Status {
         lines_unix_s: None,
         refused_count: 3,
         sinks,
+        ..Status::default()
     }
 }
 
