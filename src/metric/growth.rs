@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn what_grows_most_is_found_among_more_beginnings_than_are_kept() {
         let (mut one, mut two) = (Growth::default(), Growth::default());
-        for number in 0..10_000 {
+        let count = if cfg!(miri) { 400 } else { 10_000 };
+        for number in 0..count {
             one.note_new(format!("noise.{number}.x").as_bytes());
             two.note_refused(format!("noise.{number}.y").as_bytes());
             if number % 4 == 0 {
@@ -128,7 +129,8 @@ mod tests {
         assert!(one.0.len() <= PREFIXES_MAX);
         let first = one.most()[0];
         assert_eq!(&*first.prefix, b"app.user.");
-        assert!((2_400..=2_500).contains(&first.new), "{first:?}");
-        assert!((2_400..=2_500).contains(&first.refused), "{first:?}");
+        let known = count / 4 - count / 100..=count / 4;
+        assert!(known.contains(&first.new), "{first:?}");
+        assert!(known.contains(&first.refused), "{first:?}");
     }
 }
