@@ -87,15 +87,17 @@ fn settings(mut choices: Choices) -> Settings {
         idle_timers: choices.one_of(&idle),
         idle_sets: choices.one_of(&idle),
         idle_gauges: choices.one_of(&idle),
-        input_counter: choices
-            .one_of(&[None, Some("in"), Some("a")])
-            .map(String::from),
         histograms: match choices.below(2) {
             0 => Vec::new(),
             _ => choices::histograms(naming),
         },
         ..Settings::new(naming)
     };
+    if matches!(naming, Naming::Statsite | Naming::PythonStatsite) {
+        // Elsewhere it is 0 from the start, or no series that counts, which the model does not say.
+        let counter = choices.one_of(&[None, Some("in"), Some("a")]);
+        settings.input_counter = counter.map(String::from);
+    }
     match naming {
         Naming::Etsy | Naming::EtsyLegacy => {
             settings.suffix = choices.one_of(&["", "web1"]).into();
@@ -123,15 +125,14 @@ fn settings(mut choices: Choices) -> Settings {
 fn intervals(pieces: &[u8]) -> Vec<Vec<(usize, Vec<u8>)>> {
     let mut intervals = vec![vec![(0, Vec::new())]];
     for &byte in pieces {
+        let has_room = intervals.len() < INTERVAL_COUNT_MAX;
         let interval = intervals.last_mut().expect("there is a first one");
         match choices::PIECES.get(usize::from(byte)) {
             Some(piece) => {
                 let datagram = interval.last_mut().expect("it begins with one");
                 datagram.1.extend_from_slice(piece);
             }
-            None if byte >= 0xf8 && intervals.len() < INTERVAL_COUNT_MAX => {
-                intervals.push(vec![(0, Vec::new())]);
-            }
+            None if byte >= 0xf8 && has_room => intervals.push(vec![(0, Vec::new())]),
             None => interval.push((usize::from(byte) % SOURCE_COUNT, Vec::new())),
         }
     }
