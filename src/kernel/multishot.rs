@@ -49,6 +49,8 @@ pub(super) struct RingSettings {
     pub(super) idle_wait: Duration,
     /// Whether to use the kernel's minimum wait (since 6.12) where it is there.
     pub(super) allow_min_wait: bool,
+    /// Whether the ring refuses what is never asked of it.
+    pub(super) restricted: bool,
 }
 
 impl RingSettings {
@@ -64,6 +66,7 @@ impl RingSettings {
             burst_count,
             idle_wait: IDLE_WAIT,
             allow_min_wait: true,
+            restricted: true,
         }
     }
 
@@ -284,10 +287,16 @@ impl RingReceiver {
         Ok(true)
     }
 
-    /// Makes the ring fail for good.
+    /// The ring itself.
     #[cfg(test)]
-    pub(super) fn take_buffers_away(&self) {
-        self.ring.unregister().unwrap();
+    pub(super) fn ring(&mut self) -> &mut Ring {
+        &mut self.ring
+    }
+
+    /// Makes the ring fail for good, if it is not restricted.
+    #[cfg(test)]
+    pub(super) fn take_buffers_away(&self) -> io::Result<()> {
+        self.ring.unregister()
     }
 
     /// Sees to it that memory which the kernel may still write to is never unmapped.
@@ -308,6 +317,12 @@ fn open_parts(sockets: usize, settings: RingSettings) -> io::Result<(Ring, Ledge
     let ring = Ring::open(submissions, completions)?;
     let buffers = LentBuffers::new(settings.buffers_count, settings.max_datagram_bytes)?;
     ring.register(&buffers)?;
+    if settings.restricted
+        && let Err(error) = ring.restrict()
+    {
+        log::debug!("udp: a ring goes without restrictions ({error})");
+    }
+    ring.enable()?;
     Ok((ring, Ledger::new(buffers, sockets)))
 }
 

@@ -7,8 +7,9 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+use io_uring::register::Restriction;
 use io_uring::types::{CancelBuilder, Fd, SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, cqueue, opcode};
+use io_uring::{EnterFlags, IoUring, cqueue, opcode, squeue};
 
 use super::buffers::LentBuffers;
 
@@ -86,7 +87,8 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// Sets up a ring with room for `submissions` requests at a time and `completions` answers.
+    /// Sets up a ring with room for `submissions` requests at a time and `completions` answers. It
+    /// takes requests from [`Ring::enable`] on.
     ///
     /// # Errors
     /// EINVAL on kernels before 6.1; EPERM, ENOSYS, ENOMEM, EACCES as `probe` explains them.
@@ -95,12 +97,14 @@ impl Ring {
         // SINGLE_ISSUER (6.0) and DEFER_TASKRUN (6.1): completions are made inside our own enter
         // and interrupt nobody. COOP_TASKRUN (5.19): no interrupt for other task work either.
         // SUBMIT_ALL (5.18): one bad request does not hold up those behind it.
+        // R_DISABLED (5.10): restrictions can be registered until the ring is enabled.
         builder
             .dontfork()
             .setup_single_issuer()
             .setup_defer_taskrun()
             .setup_coop_taskrun()
             .setup_submit_all()
+            .setup_r_disabled()
             .setup_clamp()
             .setup_cqsize(completions);
         let uring = match builder.clone().setup_no_sqarray().build(submissions) {
@@ -156,6 +160,28 @@ impl Ring {
         }
     }
 
+    /// Refuses everything from now on that is none of the three requests below: whoever gets hold
+    /// of the ring's descriptor, or of a fault of ours, can receive and cancel, and neither open a
+    /// file nor connect. Nothing can be registered any more either.
+    ///
+    /// # Errors
+    /// What a kernel or a security module has against it. The ring works without.
+    pub(super) fn restrict(&self) -> io::Result<()> {
+        let mut allowed = [
+            Restriction::sqe_op(opcode::RecvMulti::CODE),
+            Restriction::sqe_op(opcode::PollAdd::CODE),
+            Restriction::sqe_op(opcode::AsyncCancel2::CODE),
+            Restriction::sqe_flags_allowed(squeue::Flags::BUFFER_SELECT.bits()),
+        ];
+        self.uring.submitter().register_restrictions(&mut allowed)
+    }
+
+    /// Lets the ring take requests, of the thread that calls this: only now the kernel notes whose
+    /// it is (SINGLE_ISSUER).
+    pub(super) fn enable(&self) -> io::Result<()> {
+        self.uring.submitter().register_enable_rings()
+    }
+
     /// Takes the buffers back from this ring's receives, which then find none.
     #[cfg(test)]
     pub(super) fn unregister(&self) -> io::Result<()> {
@@ -183,7 +209,13 @@ impl Ring {
         self.push(request, Origin::Cancel);
     }
 
-    fn push(&mut self, request: io_uring::squeue::Entry, origin: Origin) {
+    /// Queues a request that this module never makes, as the waker's.
+    #[cfg(test)]
+    pub(super) fn do_nothing(&mut self) {
+        self.push(opcode::Nop::new().build(), Origin::Waker);
+    }
+
+    fn push(&mut self, request: squeue::Entry, origin: Origin) {
         let request = request.user_data(origin.to_user_data());
         // SAFETY: none of the requests above names memory; descriptors are looked up by the
         // kernel, which answers EBADF for one that is not open.

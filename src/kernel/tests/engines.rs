@@ -2,6 +2,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use super::*;
+use crate::kernel::ring::Wait;
 use crate::kernel::{EngineChoice, ReceiveSettings, SMALL_DATAGRAM_BYTES, select};
 
 #[test]
@@ -45,7 +46,12 @@ fn a_ring_that_fails_is_followed_by_recvmmsg_on_the_same_sockets() {
         let socket = bound(1 << 20);
         let address = socket.local_addr().unwrap();
         let waker = Waker::new().unwrap();
-        let mut engine = open(kind, vec![socket], &waker, settings());
+        // Its buffers could not be taken from a ring with restrictions.
+        let settings = RingSettings {
+            restricted: false,
+            ..settings()
+        };
+        let mut engine = open(kind, vec![socket], &waker, settings);
         let mut collect = Collect::default();
         send_numbers(address, 0..20);
         receive_count(&mut engine, &mut collect, 20);
@@ -53,7 +59,7 @@ fn a_ring_that_fails_is_followed_by_recvmmsg_on_the_same_sockets() {
         let Receiver::Ring(ring) = &mut engine.receiver else {
             unreachable!("opened as a ring");
         };
-        ring.take_buffers_away();
+        ring.take_buffers_away().unwrap();
         send_numbers(address, 20..40);
         receive_count(&mut engine, &mut collect, 40);
         assert_eq!(collect.numbers(), Vec::from_iter(0..40));
@@ -66,6 +72,43 @@ fn a_ring_that_fails_is_followed_by_recvmmsg_on_the_same_sockets() {
         assert!((900..1_200).contains(&tries), "{after:?}");
         waker.wake();
         assert!(engine.receive(&mut collect).unwrap().woken);
+    });
+}
+
+/// What [`Ring::do_nothing`] comes to in a ring.
+fn outcome_of_nothing(restricted: bool) -> i32 {
+    let waker = Waker::new().unwrap();
+    let settings = RingSettings {
+        restricted,
+        ..settings()
+    };
+    let opened = RingReceiver::open(vec![bound(1 << 16)], waker, settings);
+    let mut receiver = opened.map_err(|(_, error)| error).unwrap();
+    let ring = receiver.ring();
+    ring.do_nothing();
+    ring.enter(1, Wait::First(Duration::from_secs(20))).unwrap();
+    let result = ring.completions().next().expect("each request is answered");
+    result.result
+}
+
+#[test]
+fn a_ring_refuses_what_is_never_asked_of_it() {
+    for_each_ring(|_| {
+        assert_eq!(outcome_of_nothing(false), 0);
+        assert_eq!(outcome_of_nothing(true), -libc::EACCES);
+    });
+}
+
+#[test]
+fn a_ring_with_restrictions_takes_no_further_registrations() {
+    for_each_ring(|kind| {
+        let waker = Waker::new().unwrap();
+        let engine = open(kind, vec![bound(1 << 16)], &waker, settings());
+        let Receiver::Ring(ring) = &engine.receiver else {
+            unreachable!("opened as a ring");
+        };
+        let error = ring.take_buffers_away().unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EACCES));
     });
 }
 
