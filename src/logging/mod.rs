@@ -4,6 +4,7 @@ mod syslog;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -185,6 +186,8 @@ fn open_log(path: &Path) -> Result<File, String> {
     OpenOptions::new()
         .create(true)
         .append(true)
+        // Refused lines may hold what clients did not mean to send.
+        .mode(0o640)
         .open(path)
         .map_err(|error| format!("cannot write the log {}: {error}", path.display()))
 }
