@@ -2,6 +2,7 @@
 
 mod background;
 mod control;
+mod heritage;
 mod listening;
 mod management;
 mod outlets;
@@ -13,22 +14,25 @@ mod streams;
 use std::ffi::CString;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::flusher::{Flusher, Message, Outlet, StateFile};
+use crate::flusher::{Flusher, Message, Outlet, StateFile, Status};
 use crate::format::Encoding;
 use crate::io::{IoHandle, Signal};
 use crate::kernel::{self, Selection};
 use crate::management::ShownSettings;
 use crate::repeat;
+use crate::service::Manager;
 use crate::sink::SinkAddress;
+use crate::snapshot::Merger;
 use crate::telemetry::OwnWords;
 use crate::transport::{self, Bound, SocketFile};
 use background::PidFile;
 use control::Control;
+use heritage::Heritage;
 use listening::Listening;
 use management::Management;
 pub use reload::Process;
@@ -101,11 +105,21 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     let state_file = rules::state_file(config);
     // What usually fails at start comes before the daemon leaves its directory.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
-    let bound = transport::bind(&config.bind, config.shards, config.receive_buffer_bytes)
-        .map_err(StartError::new)?;
+    let (heritage, mut inherited) = Heritage::take()?;
+    // These first: what nobody else has a use for is where lines come in.
+    let management = Management::bind(config, &mut inherited)?;
+    let liveness = streams::bind_liveness(config, &mut inherited)?;
+    let addresses = heritage::addresses(config, &inherited);
+    let bound = transport::bind_or_inherit(
+        &addresses,
+        config.shards,
+        config.receive_buffer_bytes,
+        &mut inherited,
+    )
+    .map_err(StartError::new)?;
     let repeated_to = repeat::resolve(&config.repeat, &bound.addresses).map_err(StartError::new)?;
-    let streams = Streams::bind(config)?;
-    let management = Management::bind(config)?;
+    let mut streams = Streams::bind(&addresses, liveness, &mut inherited)?;
+    heritage.close(inherited);
     let control = Control::bind(config)?;
     // Only now, as the file may be that of a daemon which holds these addresses.
     if let Some(file) = &state_file {
@@ -123,7 +137,8 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         false => None,
     };
     let started = PidFile::create(config.pid_file.clone()).and_then(|pid_file| {
-        let bound = (bound, streams, management, control);
+        heritage.leave(&bound, &mut streams, &management);
+        let bound = (bound, streams, management, control, heritage);
         let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
     });
@@ -147,9 +162,15 @@ fn call_process(title: &str) {
     }
 }
 
+/// Where lines and commands come in, and what of it outlives the process.
+type Inlets = (Bound, Streams, Management, Control, Heritage);
+
 /// What runs.
 struct Stages {
-    flusher: JoinHandle<()>,
+    flusher: JoinHandle<Vec<Vec<u32>>>,
+    heritage: Heritage,
+    /// For each shard the kernel's numbers of its sockets.
+    cookies: Vec<Vec<Option<u64>>>,
     io: IoHandle,
     messages: mpsc::Sender<Message>,
     event: mpsc::Sender<Event>,
@@ -160,10 +181,14 @@ struct Stages {
 }
 
 /// What the main thread hears of while the daemon runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Event {
     /// A signal to read the configuration again.
     HungUp,
+    /// A signal to stop.
+    Stopping,
+    /// The flusher has answered, and says how things are.
+    Lives(String),
     /// The flusher has gone over to what was read.
     Reloaded,
     /// The last flush is over.
@@ -172,20 +197,48 @@ enum Event {
 
 impl Stages {
     /// Waits until the flusher has ended and the sinks have delivered; reads the configuration again
-    /// meanwhile, each time it is asked to.
+    /// meanwhile, each time it is asked to, and tells the service manager how things are.
     fn wait(mut self, mut reloader: Reloader<'_>) {
         let (io, messages, event) = (&mut self.io, &self.messages, &self.event);
+        let mut manager = Manager::here();
+        manager.ready();
         loop {
-            match self.events.recv().expect("there is a sender here too") {
-                Event::HungUp => reloader.hung_up(io, messages, event),
-                Event::Reloaded => reloader.reloaded(io, messages, event),
-                Event::FlusherEnded => break,
+            let told = match manager.until_next_beat(reloader.interval()) {
+                None => self.events.recv().map_err(RecvTimeoutError::from),
+                Some(wait) => self.events.recv_timeout(wait),
+            };
+            match told {
+                Ok(Event::HungUp) => {
+                    manager.reloading();
+                    reloader.hung_up(io, messages, event);
+                    if reloader.is_settled() {
+                        manager.ready();
+                    }
+                }
+                Ok(Event::Reloaded) => {
+                    reloader.reloaded(io, messages, event);
+                    if reloader.is_settled() {
+                        manager.ready();
+                    }
+                }
+                Ok(Event::Stopping) => manager.stopping(),
+                Ok(Event::Lives(status)) => manager.lives(&status),
+                Ok(Event::FlusherEnded) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    manager.begin_beat();
+                    ask_for_life(messages, event);
+                }
+                Err(RecvTimeoutError::Disconnected) => unreachable!("there is a sender here too"),
             }
         }
-        self.flusher.join().expect("a panic ends the process");
+        let drops = self.flusher.join().expect("a panic ends the process");
         // The flusher counts on a sender for as long as it runs. It has told the shards to stop and
         // has taken what they had; one that does not answer must not hold up the end.
         drop(self.messages);
+        let drops = drops.iter().flatten().copied();
+        let counted = self.cookies.iter().flatten().zip(drops);
+        let counted = counted.filter_map(|(cookie, drops)| Some(((*cookie)?, drops)));
+        self.heritage.leave_drops(counted);
         self.io.close_and_wait(DELIVERY_PATIENCE);
         if let Some(file) = self.control {
             // The thread that answers there ends with the process.
@@ -195,11 +248,27 @@ impl Stages {
     }
 }
 
+/// Asks the flusher, in its own thread, how things are. Of one that hangs no answer comes.
+fn ask_for_life(messages: &mpsc::Sender<Message>, events: &mpsc::Sender<Event>) {
+    let events = events.clone();
+    let visit = move |_: &mut Merger, status: &Status| {
+        let queued: u64 = status.sinks.iter().map(|sink| sink.lines_queued).sum();
+        let dropped: u64 = status.sinks.iter().map(|sink| sink.lines_dropped).sum();
+        let refused = status.refused_count;
+        // If nobody listens the daemon is about to end.
+        let _ = events.send(Event::Lives(format!(
+            "receiving; {refused} lines refused, {queued} points wait for sinks, {dropped} lost"
+        )));
+    };
+    // As above.
+    let _ = messages.send(Message::Visit(Box::new(visit)));
+}
+
 /// Starts all threads.
 fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
-    (bound, streams, management, control): (Bound, Streams, Management, Control),
+    (bound, streams, management, control, heritage): Inlets,
     repeated_to: &[SocketAddr],
     selection: &Selection,
     state_file: Option<StateFile>,
@@ -211,9 +280,12 @@ fn start_stages(
     let outlets = outlets_of(&io, encodings);
     let listening = Listening::of(&bound, &streams);
     let basis = shards::basis(config);
+    let latecomers = heritage.latecomers(&bound);
+    let cookies = heritage::cookies(&bound);
     let mut links = shards::start(
         config,
-        bound.shards,
+        heritage.with_drops(bound),
+        latecomers,
         repeated_to,
         selection,
         &basis,
@@ -236,10 +308,11 @@ fn start_stages(
     let flusher = thread::Builder::new()
         .name("flusher".to_owned())
         .spawn(move || {
-            flusher.run();
+            let drops = flusher.run();
             ended
                 .send(Event::FlusherEnded)
                 .expect("the main thread waits for it");
+            drops
         })
         .map_err(|error| StartError::new(format!("cannot start the flusher: {error}")))?;
     if config.own_metrics == OwnWords::Etsy {
@@ -248,6 +321,8 @@ fn start_stages(
     }
     Ok(Stages {
         flusher,
+        heritage,
+        cookies,
         io,
         messages,
         event,
@@ -276,6 +351,8 @@ fn start_io(
         }
         is_stopping = true;
         log::info!("{signal:?}: flushing a last time");
+        // As above.
+        let _ = events.send(Event::Stopping);
         // If the flusher has ended, the daemon is stopping already.
         let _ = messages.send(Message::Stop);
     };

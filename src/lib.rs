@@ -7,6 +7,8 @@ pub mod cli;
 
 pub mod config;
 
+pub mod service;
+
 pub mod transport;
 
 #[allow(unsafe_code)]

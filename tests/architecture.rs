@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 24] = [
+const MODULES: [(&str, &[&str]); 25] = [
     ("cli", &["compare", "config", "control"]),
     (
         "config",
@@ -21,6 +21,7 @@ const MODULES: [(&str, &[&str]); 24] = [
             "transport",
         ],
     ),
+    ("service", &[]),
     ("transport", &[]),
     ("kernel", &[]),
     ("simd", &[]),
@@ -85,8 +86,10 @@ const MODULES: [(&str, &[&str]); 24] = [
             "metric",
             "naming",
             "repeat",
+            "service",
             "shard",
             "sink",
+            "snapshot",
             "streams",
             "tap",
             "telemetry",

@@ -1,46 +1,47 @@
 //! Says in the log where the daemon listens, and how.
 
-use std::net::SocketAddr;
-
 use super::streams::Streams;
 use crate::config::Config;
 use crate::kernel::{self, Selection};
-use crate::transport::Bound;
+use crate::transport::{Bound, Origin};
 
 /// What there is to say of the sockets once they are in use.
 pub(super) struct Listening {
-    addresses: Vec<SocketAddr>,
+    datagrams: Vec<String>,
     streams: Vec<String>,
     receive_buffer_bytes: usize,
-    warning: Option<String>,
+    warnings: Vec<String>,
 }
 
 impl Listening {
     pub(super) fn of(bound: &Bound, streams: &Streams) -> Listening {
+        let places = bound.addresses.iter().zip(&bound.origins);
+        let datagrams = places.zip(&bound.sockets_counts);
+        let datagrams = datagrams.map(|((address, origin), count)| {
+            let plural = if *count == 1 { "" } else { "s" };
+            let from_where = match origin {
+                Origin::Bound | Origin::AnyPort => "",
+                Origin::Inherited => ", handed over",
+            };
+            format!("listening on udp://{address}, {count} shard{plural}{from_where}")
+        });
         Listening {
-            addresses: bound.addresses.clone(),
+            datagrams: datagrams.collect(),
             streams: streams.lines(),
             receive_buffer_bytes: bound.receive_buffer_bytes,
-            warning: bound.warning.clone(),
+            warnings: bound.warnings.clone(),
         }
     }
 
     pub(super) fn log(&self, config: &Config, selection: &Selection) {
-        for address in &self.addresses {
-            let plural = if config.shards == 1 { "" } else { "s" };
-            log::info!(
-                "listening on udp://{address}, {} shard{plural}",
-                config.shards
-            );
-        }
-        for line in &self.streams {
+        for line in self.datagrams.iter().chain(&self.streams) {
             log::info!("{line}");
         }
-        if self.addresses.is_empty() {
+        if self.datagrams.is_empty() {
             return;
         }
         log::info!("{}", selection.line);
-        if let Some(warning) = &self.warning {
+        for warning in &self.warnings {
             log::warn!("{warning}");
         }
         let held = self.receive_buffer_bytes / kernel::SMALL_DATAGRAM_BYTES;

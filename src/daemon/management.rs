@@ -1,23 +1,28 @@
 //! Starts the management console, if there is an address for it.
 
 use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::mpsc;
 
 use super::StartError;
 use crate::config::Config;
 use crate::flusher::{Door, Message};
 use crate::management::{self, ShownSettings};
-use crate::transport;
+use crate::transport::{self, Inherited, Listener};
 
 /// Where the console listens, and what it shows of the configuration.
 pub(super) struct Management {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener<TcpListener>>,
     shown: ShownSettings,
 }
 
 impl Management {
-    pub(super) fn bind(config: &Config) -> Result<Management, StartError> {
-        let listeners = config.management.as_ref().map(transport::bind_tcp);
+    pub(super) fn bind(
+        config: &Config,
+        inherited: &mut Inherited,
+    ) -> Result<Management, StartError> {
+        let address = config.management.as_ref();
+        let listeners = address.map(|address| transport::bind_tcp(address, inherited));
         let listeners = listeners.transpose().map_err(|error| {
             StartError::new(format!("{error}; management = \"none\" does without it"))
         })?;
@@ -29,6 +34,15 @@ impl Management {
         })
     }
 
+    /// Shows each socket of ours with its address to somebody who may keep it.
+    pub(super) fn leave_to(&self, keep: impl Fn(&str, BorrowedFd<'_>) -> bool) {
+        for listener in &self.listeners {
+            if !listener.is_inherited {
+                keep(&listener.address, listener.socket.as_fd());
+            }
+        }
+    }
+
     /// Starts the thread, and says where it listens.
     pub(super) fn start(
         self,
@@ -37,11 +51,12 @@ impl Management {
         if self.listeners.is_empty() {
             return Ok(self.shown);
         }
-        for address in self.listeners.iter().filter_map(|it| it.local_addr().ok()) {
-            log::info!("management console at tcp://{address}");
+        for listener in &self.listeners {
+            log::info!("management console at {}", listener.address);
         }
         let door = Door::new(messages.clone());
-        management::start(self.listeners, self.shown.clone(), door)
+        let listeners = self.listeners.into_iter().map(|it| it.socket).collect();
+        management::start(listeners, self.shown.clone(), door)
             .map_err(|error| StartError::new(format!("cannot start the console: {error}")))?;
         Ok(self.shown)
     }

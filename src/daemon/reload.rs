@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc;
+use std::time::Duration;
 
 use super::{DELIVERY_PATIENCE, Event, io_settings, outlets, outlets_of, rules};
 use crate::config::Config;
@@ -55,6 +56,16 @@ impl<'a> Reloader<'a> {
             pending: None,
             is_asked_again: false,
         }
+    }
+
+    /// The flush interval in use.
+    pub(super) fn interval(&self) -> Duration {
+        self.config.flush_interval
+    }
+
+    /// Whether no change is under way.
+    pub(super) fn is_settled(&self) -> bool {
+        self.pending.is_none()
     }
 
     /// Reads the configuration again. If it is wrong, everything stays as it is.

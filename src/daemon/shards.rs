@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{StartError, rules};
 use crate::config::Config;
 use crate::flusher::{Message, ShardLink};
-use crate::kernel::{self, Engine, ReceiveSettings, Selection, Waker};
+use crate::kernel::{self, Engine, Latecomers, ReceiveSettings, Selection, Waker};
 use crate::metric::SetHash;
 use crate::shard::{Command, Shard, ShardSettings};
 
@@ -28,10 +28,18 @@ pub(super) fn basis(config: &Config) -> ShardSettings {
     }
 }
 
+/// What a shard receives from.
+pub(super) struct ShardSockets {
+    pub(super) sockets: Vec<UdpSocket>,
+    /// For each socket what the kernel had dropped of it before.
+    pub(super) drops: Vec<u32>,
+}
+
 /// Starts one thread for each group of sockets, and waits until all receive.
 pub(super) fn start(
     config: &Config,
-    sockets: Vec<Vec<UdpSocket>>,
+    sockets: Vec<ShardSockets>,
+    latecomers: Latecomers,
     repeat: &[SocketAddr],
     selection: &Selection,
     basis: &ShardSettings,
@@ -43,7 +51,7 @@ pub(super) fn start(
     };
     let (started, starts) = mpsc::channel();
     let mut links = Vec::new();
-    for (shard, sockets) in sockets.into_iter().enumerate() {
+    for (shard, ShardSockets { sockets, drops }) in sockets.into_iter().enumerate() {
         let waker = Waker::new().map_err(|error| {
             StartError::new(format!("cannot make a waker for shard {shard}: {error}"))
         })?;
@@ -61,6 +69,7 @@ pub(super) fn start(
                 choice: config.engine,
                 max_wait: config.max_wait,
                 max_datagram_bytes: config.max_datagram_bytes,
+                latecomers,
             },
             cpu: (!cpus.is_empty()).then(|| cpus[shard % cpus.len()]),
         };
@@ -70,7 +79,11 @@ pub(super) fn start(
             .name(format!("shard-{shard}"))
             .spawn(move || seed.grow(&inbox, &started, &messages))
             .map_err(|error| StartError::new(format!("cannot start shard {shard}: {error}")))?;
-        links.push(ShardLink { commands, waker });
+        links.push(ShardLink {
+            commands,
+            waker,
+            drops,
+        });
     }
     for _ in &links {
         let start = starts.recv().expect("each shard says how its start went");

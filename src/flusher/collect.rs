@@ -76,13 +76,13 @@ impl Collector {
         inbox: mpsc::Receiver<Message>,
         max_series: usize,
     ) -> Collector {
-        let shards = shards.into_iter().map(|link| Shard {
+        let shards = shards.into_iter().map(|mut link| Shard {
+            drops: std::mem::take(&mut link.drops),
             link,
             spare: None,
             awaited_count: 0,
             change: None,
             answers: Vec::new(),
-            drops: Vec::new(),
             receive: ReceiveCounters::default(),
             cpu_time: Duration::ZERO,
             answered: Instant::now(),
@@ -109,6 +109,14 @@ impl Collector {
             shard.change = Some(reload.shards.clone());
         }
         Some(reload)
+    }
+
+    /// For each shard, by socket, up to which drop of the kernel's was counted.
+    pub(super) fn drops_counted(&self) -> Vec<Vec<u32>> {
+        self.shards
+            .iter()
+            .map(|shard| shard.drops.clone())
+            .collect()
     }
 
     /// The shards go by another limit by now.

@@ -57,6 +57,8 @@ pub struct ShardLink {
     pub commands: mpsc::Sender<Command>,
     /// Pulled after each command.
     pub waker: Waker,
+    /// For each of its sockets what the kernel had dropped before; empty for none.
+    pub drops: Vec<u32>,
 }
 
 /// How the flusher is set up.
@@ -179,8 +181,9 @@ impl Flusher {
         }
     }
 
-    /// Flushes until it is told to stop; the last flush is complete when this returns.
-    pub fn run(mut self) {
+    /// Flushes until it is told to stop; the last flush is complete when this returns. Returns for
+    /// each shard, by socket, up to which drop of the kernel's it has counted.
+    pub fn run(mut self) -> Vec<Vec<u32>> {
         step_back();
         loop {
             let end = self.wait();
@@ -193,7 +196,7 @@ impl Flusher {
             if stopping {
                 // What is sent from here on each sink accounts for when it ends.
                 self.close_books();
-                return;
+                return self.collector.drops_counted();
             }
             if let Some(reload) = reload {
                 self.reload(*reload, due);

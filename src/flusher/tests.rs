@@ -83,6 +83,7 @@ impl Rig {
         let link = ShardLink {
             commands,
             waker: Waker::new().expect("an eventfd"),
+            drops: Vec::new(),
         };
         let flusher = Flusher::new(settings, vec![link], inbox, vec![outlet]);
         Rig {
@@ -99,7 +100,7 @@ impl Rig {
             commands: for_shard,
             messages,
             queue,
-            flusher: thread::spawn(|| flusher.run()),
+            flusher: thread::spawn(|| drop(flusher.run())),
         }
     }
 

@@ -17,14 +17,26 @@ pub(super) const DRAIN_MAX: Duration = Duration::from_secs(1);
 /// own two structures are larger.
 const DATAGRAM_MEMORY_BYTES_MIN: usize = 256;
 
+/// What becomes of datagrams that arrive while a drain goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Latecomers {
+    /// They are handed over, until the deadline: with the sockets their queues end.
+    #[default]
+    Taken,
+    /// They stay where they are: somebody else holds the sockets, too, and our successor reads on.
+    Left,
+}
+
 /// Takes the datagrams of all sockets without blocking. Everything that was queued at the call is
-/// handed over, however long it takes; what arrives meanwhile, until the deadline.
+/// handed over, however long it takes: a service that is stopped for good has no successor. What
+/// arrives meanwhile goes by `latecomers`.
 ///
-/// Returns false if the deadline ended it and datagrams may be left.
+/// Returns false if the deadline ended it and datagrams may be lost.
 pub(super) fn drain(
     sockets: &[UdpSocket],
     messages: &mut Messages,
     deadline: Instant,
+    latecomers: Latecomers,
     counters: &mut ReceiveCounters,
     visitor: &mut impl Visit,
 ) -> io::Result<bool> {
@@ -46,6 +58,9 @@ pub(super) fn drain(
                 End::Short | End::Limit => {
                     failures = 0;
                     let taken = batch.datagrams - taken_before;
+                    if taken >= queued_max && latecomers == Latecomers::Left {
+                        break;
+                    }
                     if taken >= queued_max && Instant::now() >= deadline {
                         complete = false;
                         break;

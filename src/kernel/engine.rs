@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::buffers::DATAGRAM_BYTES_MAX;
 use super::counters::ReceiveCounters;
+use super::drain::Latecomers;
 use super::multishot::{RingReceiver, RingSettings};
 use super::pace::Pace;
 use super::probe::explain_no_memory;
@@ -28,6 +29,8 @@ pub struct ReceiveSettings {
     /// The size of a buffer in bytes; longer datagrams are cut. At most
     /// [`DATAGRAM_BYTES_MAX`], which cuts none.
     pub max_datagram_bytes: usize,
+    /// What becomes of datagrams that arrive while the last ones are taken.
+    pub latecomers: Latecomers,
 }
 
 impl Default for ReceiveSettings {
@@ -36,6 +39,7 @@ impl Default for ReceiveSettings {
             choice: EngineChoice::Auto,
             max_wait: Duration::from_millis(20),
             max_datagram_bytes: DATAGRAM_BYTES_MAX,
+            latecomers: Latecomers::Taken,
         }
     }
 }
@@ -75,7 +79,10 @@ impl Engine {
         let max_wait = bounded_wait(receive_buffer_bytes, settings.max_wait);
         let burst_count = burst_count(receive_buffer_bytes, max_wait);
         let max_datagram_bytes = settings.max_datagram_bytes.clamp(1, DATAGRAM_BYTES_MAX);
-        let ring_settings = RingSettings::new(max_datagram_bytes, max_wait, burst_count);
+        let ring_settings = RingSettings {
+            latecomers: settings.latecomers,
+            ..RingSettings::new(max_datagram_bytes, max_wait, burst_count)
+        };
         let receiver = match selection.kind {
             EngineKind::Recvmmsg => open_mmsg(sockets, &waker, ring_settings)?,
             EngineKind::IoUring => match open_ring(sockets, &waker, ring_settings) {
@@ -194,14 +201,15 @@ pub(super) fn open_mmsg(
     waker: &Waker,
     settings: RingSettings,
 ) -> io::Result<Receiver> {
-    MmsgReceiver::open(
+    let mut receiver = MmsgReceiver::open(
         sockets,
         waker.clone(),
         settings.max_datagram_bytes,
         settings.max_wait,
         settings.burst_count,
-    )
-    .map(|receiver| Receiver::Mmsg(Box::new(receiver)))
+    )?;
+    receiver.set_latecomers(settings.latecomers);
+    Ok(Receiver::Mmsg(Box::new(receiver)))
 }
 
 /// Opens a ring, after one ENOMEM with half of everything. The limit on locked memory is per

@@ -43,6 +43,7 @@ use std::time::Duration;
 pub use buffers::DATAGRAM_BYTES_MAX;
 pub use counters::ReceiveCounters;
 pub use cpu::{allowed_cpus, pin_to};
+pub use drain::Latecomers;
 pub use engine::{Engine, ReceiveSettings};
 pub use select::{EngineChoice, EngineKind, SelectError, Selection, select};
 pub use socket::{SMALL_DATAGRAM_BYTES, SocketMemory, bounded_wait};
@@ -85,7 +86,7 @@ pub trait Receive {
     fn receive(&mut self, visitor: &mut impl Visit) -> io::Result<Turn>;
 
     /// Stops waiting for good and hands over what the kernel already holds, without blocking and
-    /// for a bounded time. Returns false if the bound was hit and datagrams may be left.
+    /// for a bounded time. Returns false if the bound was hit and datagrams may be lost.
     ///
     /// # Errors
     /// As [`Receive::receive`].

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::buffers::LentBuffers;
 use super::completion::EnterFault;
 use super::counters::ReceiveCounters;
-use super::drain::{DRAIN_MAX, drain};
+use super::drain::{DRAIN_MAX, Latecomers, drain};
 use super::ledger::{Batch, Ledger};
 use super::messages::{ERRORS_IN_A_ROW_MAX, Messages};
 use super::pace::Pace;
@@ -51,6 +51,8 @@ pub(super) struct RingSettings {
     pub(super) allow_min_wait: bool,
     /// Whether the ring refuses what is never asked of it.
     pub(super) restricted: bool,
+    /// What becomes of datagrams that arrive during the drain.
+    pub(super) latecomers: Latecomers,
 }
 
 impl RingSettings {
@@ -67,6 +69,7 @@ impl RingSettings {
             idle_wait: IDLE_WAIT,
             allow_min_wait: true,
             restricted: true,
+            latecomers: Latecomers::Taken,
         }
     }
 
@@ -359,7 +362,9 @@ impl Receive for RingReceiver {
         let quiet = self.quiesce(DRAIN_MAX, visitor)?;
         let Ledger { counters, .. } = &mut self.ledger;
         let messages = &mut self.messages;
-        let empty = drain(&self.sockets, messages, deadline, counters, visitor)?;
+        let latecomers = self.settings.latecomers;
+        let sockets = &self.sockets;
+        let empty = drain(sockets, messages, deadline, latecomers, counters, visitor)?;
         Ok(quiet && empty)
     }
 

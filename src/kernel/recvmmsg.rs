@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use smallvec::SmallVec;
 
 use super::counters::ReceiveCounters;
-use super::drain::{DRAIN_MAX, drain};
+use super::drain::{DRAIN_MAX, Latecomers, drain};
 use super::ledger::Batch;
 use super::messages::{End, Messages};
 use super::pace::Pace;
@@ -51,6 +51,7 @@ pub(super) struct MmsgReceiver {
     /// The socket that the next turn begins with, so that each has the first place in turn.
     first_socket: usize,
     counters: ReceiveCounters,
+    latecomers: Latecomers,
     drained: bool,
 }
 
@@ -71,8 +72,14 @@ impl MmsgReceiver {
             next: Next::Read,
             first_socket: 0,
             counters: ReceiveCounters::default(),
+            latecomers: Latecomers::Taken,
             drained: false,
         })
+    }
+
+    /// Says what becomes of datagrams that arrive during the drain.
+    pub(super) fn set_latecomers(&mut self, latecomers: Latecomers) {
+        self.latecomers = latecomers;
     }
 
     /// Waits as this says from now on.
@@ -166,6 +173,7 @@ impl Receive for MmsgReceiver {
             &self.sockets,
             &mut self.messages,
             deadline,
+            self.latecomers,
             counters,
             visitor,
         )

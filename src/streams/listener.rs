@@ -39,9 +39,18 @@ impl Family {
     }
 }
 
-/// Accepts connections until the daemon stops, and then those that have come by that time. The
-/// listener is in non-blocking mode.
-pub(super) async fn accept_all(listener: Watched, family: Family, shared: Rc<Shared>) {
+/// What becomes of connections that have come at a stop and were not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// They are accepted and read, or they would be reset with what they brought.
+    Accepted,
+    /// They wait for the next process that accepts from this socket, which somebody else holds.
+    LeftToOthers,
+}
+
+/// Accepts connections until the daemon stops, and then the last ones. The listener is in non-blocking
+/// mode.
+pub(super) async fn accept_all(listener: Watched, family: Family, last: Last, shared: Rc<Shared>) {
     let mut accepting = Accepting::new(listener);
     while let Some(accepted) = accepting.next(&shared).await {
         match accepted {
@@ -52,6 +61,9 @@ pub(super) async fn accept_all(listener: Watched, family: Family, shared: Rc<Sha
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+    if last == Last::LeftToOthers {
+        return;
     }
     for _ in 0..LAST_COUNT_MAX {
         match accept(accepting.listener.as_fd()) {
@@ -154,6 +166,7 @@ mod tests {
             drop(spawn_local(accept_all(
                 watched,
                 Family::Tcp,
+                Last::Accepted,
                 Rc::clone(&shared),
             )));
             let refused = || shared.with_shard(|shard| shard.connections().refused);

@@ -24,8 +24,8 @@ use crate::io::{Backend, Runtime};
 use crate::kernel::{Waker, Watched};
 use crate::metric::Interval;
 use crate::shard::{Command, HandOver, Shard, ShardSettings};
-use crate::transport::{BoundStreams, SocketFile};
-use listener::Family;
+use crate::transport::{BoundStreams, Listener, SocketFile};
+use listener::{Family, Last};
 use shared::Shared;
 
 /// What the thread of streams begins with.
@@ -120,21 +120,20 @@ impl Serving {
             stdin,
             addresses: _,
         } = settings.bound;
-        for socket in tcp {
-            socket.set_nonblocking(true)?;
-            serving.accept(socket.into(), Family::Tcp)?;
+        for listener in tcp {
+            listener.socket.set_nonblocking(true)?;
+            serving.accept(listener, Family::Tcp)?;
         }
-        for (socket, file) in unix {
-            socket.set_nonblocking(true)?;
-            serving.accept(socket.into(), Family::Unix)?;
-            serving.files.push(file);
+        for listener in unix {
+            listener.socket.set_nonblocking(true)?;
+            serving.accept(listener, Family::Unix)?;
         }
-        for (socket, file) in datagrams {
+        for listener in datagrams {
             let buffer = vec![0; settings.max_datagram_bytes];
-            let socket = watch(socket.into())?;
+            let socket = watch(listener.socket.into())?;
             let receiving = datagrams::receive_all(socket, buffer, Rc::clone(&shared));
             serving.listeners.push(spawn_local(receiving));
-            serving.files.push(file);
+            serving.files.extend(listener.file);
         }
         for socket in settings.liveness {
             socket.set_nonblocking(true)?;
@@ -147,9 +146,15 @@ impl Serving {
         Ok(serving)
     }
 
-    fn accept(&mut self, listener: OwnedFd, family: Family) -> io::Result<()> {
-        let accepting = listener::accept_all(watch(listener)?, family, Rc::clone(&self.shared));
+    fn accept(&mut self, listener: Listener<impl Into<OwnedFd>>, family: Family) -> io::Result<()> {
+        let last = match listener.is_inherited {
+            true => Last::LeftToOthers,
+            false => Last::Accepted,
+        };
+        let socket = watch(listener.socket.into())?;
+        let accepting = listener::accept_all(socket, family, last, Rc::clone(&self.shared));
         self.listeners.push(spawn_local(accepting));
+        self.files.extend(listener.file);
         Ok(())
     }
 

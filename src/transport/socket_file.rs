@@ -54,8 +54,8 @@ impl SocketFile {
         }
     }
 
-    /// Leaves the file where it is: another process has the socket.
-    pub fn leave(mut self) {
+    /// Leaves the file where it is: another process has the socket, too.
+    pub fn leave(&mut self) {
         self.is_ours = false;
     }
 }

@@ -13,3 +13,9 @@ mod ledger;
 // No trouble at all, which is what the others are held against.
 mod overload;
 mod quiet;
+
+// Restarts behind a service manager that holds the sockets.
+mod activation;
+
+// Without io_uring, and without any privilege.
+mod blocked;

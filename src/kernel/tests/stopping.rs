@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use super::super::drain::drain;
+use super::super::drain::{Latecomers, drain};
 use super::super::messages::Messages;
 use super::*;
 
@@ -79,9 +79,9 @@ impl Visit for Echo {
     }
 }
 
-// The deadline was looked at after a full call only.
-#[test]
-fn a_drain_of_a_queue_that_is_never_full_and_never_empty_ends() {
+/// A drain of a queue that is never full and never empty, past its deadline: whether it says that
+/// nothing may be lost, and how many datagrams it took.
+fn drain_of_echoes(latecomers: Latecomers) -> (bool, u32) {
     let socket = bound(65_536);
     let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     sender.connect(socket.local_addr().unwrap()).unwrap();
@@ -93,9 +93,24 @@ fn a_drain_of_a_queue_that_is_never_full_and_never_empty_ends() {
     let mut messages = Messages::new(2048).unwrap();
     let mut counters = ReceiveCounters::default();
     let over = Instant::now();
-    let complete = drain(&[socket], &mut messages, over, &mut counters, &mut echo).unwrap();
+    let (messages, counters) = (&mut messages, &mut counters);
+    let complete = drain(&[socket], messages, over, latecomers, counters, &mut echo).unwrap();
+    (complete, echo.datagrams)
+}
+
+// The deadline was looked at after a full call only.
+#[test]
+fn a_drain_of_a_queue_that_is_never_full_and_never_empty_ends() {
+    let (complete, datagrams) = drain_of_echoes(Latecomers::Taken);
     assert!(!complete, "more keeps coming");
-    assert!(echo.datagrams >= 1);
+    assert!(datagrams >= 1);
+}
+
+#[test]
+fn a_drain_of_sockets_that_others_hold_loses_nothing_by_leaving_what_comes_later() {
+    let (complete, datagrams) = drain_of_echoes(Latecomers::Left);
+    assert!(complete, "the successor has the rest");
+    assert!(datagrams >= 1);
 }
 
 #[test]

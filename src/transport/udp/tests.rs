@@ -1,6 +1,7 @@
 //! Binding over loopback; every port is the kernel's choice.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::Duration;
 
@@ -187,7 +188,7 @@ fn an_address_of_another_machine_is_refused() {
 fn the_receive_buffer_is_read_back() {
     let bound = bind(&addresses(&[":0"]), 2, 106_496).unwrap();
     assert_eq!(bound.receive_buffer_bytes, 212_992);
-    assert_eq!(bound.warning, None);
+    assert_eq!(bound.warnings, [""; 0]);
 }
 
 #[test]
@@ -199,4 +200,90 @@ fn a_smaller_receive_buffer_than_asked_for_names_the_sysctl() {
     );
     assert!(message.contains("about 10082 small datagrams"), "{message}");
     assert_eq!(warning(64 << 20, 32 << 20), None);
+}
+
+/// Sockets that share an address, as somebody hands them over.
+fn handed(place: Place, count: usize) -> (SocketAddr, Vec<(String, OwnedFd)>) {
+    let mut place = place;
+    let sockets = open(&mut place, count).unwrap();
+    let sockets = sockets.into_iter();
+    let handed = sockets.map(|socket| ("unit".to_owned(), socket.into()));
+    (place.address, handed.collect())
+}
+
+fn on_loopback() -> Place {
+    Place::new(Transport::Udp, (Ipv4Addr::LOCALHOST, 0).into())
+}
+
+#[test]
+fn an_inherited_address_decides_about_the_number_of_shards() {
+    let (address, handed) = handed(on_loopback(), 2);
+    let mut inherited = Inherited::new(handed, "store/").unwrap();
+    let wanted = addresses(&[&address.to_string(), "127.0.0.1:0"]);
+    let bound = bind_or_inherit(&wanted, 4, BUFFER_BYTES, &mut inherited).unwrap();
+    assert_eq!(bound.addresses[0], address);
+    assert_eq!(bound.origins, [Origin::Inherited, Origin::AnyPort]);
+    assert_eq!(bound.sockets_counts, [2, 2]);
+    assert!(bound.shards.iter().all(|sockets| sockets.len() == 2));
+    assert!(bound.warnings[0].contains("2 sockets in place of 4 (shards)"));
+}
+
+#[test]
+fn one_inherited_socket_goes_to_the_first_of_more_shards() {
+    let (_, mut all) = handed(on_loopback(), 3);
+    let (_, one) = handed(on_loopback(), 1);
+    all.extend(one);
+    let mut inherited = Inherited::new(all, "store/").unwrap();
+    let bound = bind_or_inherit(&[], 3, BUFFER_BYTES, &mut inherited).unwrap();
+    let counts: Vec<usize> = bound.shards.iter().map(Vec::len).collect();
+    assert_eq!(counts, [2, 1, 1]);
+}
+
+#[test]
+fn an_inherited_receive_buffer_is_raised_and_never_lowered() {
+    for (asked_bytes, expected_bytes) in [(16_384, 65_536), (65_536, 131_072)] {
+        let (_, handed) = handed(on_loopback(), 1);
+        let socket = &handed[0].1;
+        sockopt::set_socket_recv_buffer_size(socket, 32_768).unwrap();
+        let mut inherited = Inherited::new(handed, "store/").unwrap();
+        let bound = bind_or_inherit(&[], 1, asked_bytes, &mut inherited).unwrap();
+        assert_eq!(bound.receive_buffer_bytes, expected_bytes);
+    }
+}
+
+#[test]
+fn an_inherited_socket_that_leaves_ipv4_alone_is_told_of_unless_another_has_it() {
+    if !kernel_has_ipv6() {
+        return;
+    }
+    let ipv6 = Place {
+        dual_stack: false,
+        ..Place::new(Transport::Udp, (Ipv6Addr::UNSPECIFIED, 0).into())
+    };
+    let (address, mut all) = handed(ipv6, 1);
+    let copies = all.iter().map(|(name, socket)| {
+        let socket = socket.try_clone().unwrap();
+        (name.clone(), socket)
+    });
+    let mut alone = Inherited::new(copies.collect::<Vec<_>>(), "store/").unwrap();
+    let bound = bind_or_inherit(&[], 1, BUFFER_BYTES, &mut alone).unwrap();
+    assert!(bound.warnings[0].contains("BindIPv6Only=both"));
+    let ipv4 = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+    all.extend(handed(Place::new(Transport::Udp, ipv4), 1).1);
+    let mut both = Inherited::new(all, "store/").unwrap();
+    let bound = bind_or_inherit(&[], 1, BUFFER_BYTES, &mut both).unwrap();
+    assert_eq!(bound.warnings, [""; 0]);
+}
+
+#[test]
+fn the_default_address_leaves_ipv4_to_an_inherited_socket() {
+    if !kernel_has_ipv6() {
+        return;
+    }
+    let ipv4 = Place::new(Transport::Udp, (Ipv4Addr::UNSPECIFIED, 0).into());
+    let (address, handed) = handed(ipv4, 1);
+    let mut inherited = Inherited::new(handed, "store/").unwrap();
+    let wanted = addresses(&[&format!(":{}", address.port())]);
+    let bound = bind_or_inherit(&wanted, 1, BUFFER_BYTES, &mut inherited).unwrap();
+    assert_eq!(bound.origins, [Origin::Bound, Origin::Inherited]);
 }

@@ -1,0 +1,346 @@
+//! Restarts behind a service manager that holds the sockets: what comes meanwhile waits for the
+//! successor. Each test counts what it sent against what predecessor and successor made of it.
+
+mod manager;
+
+use std::fs;
+use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::thread;
+
+use rustix::process::Signal;
+use socket2::{Domain, Socket, Type};
+
+use crate::support::daemon::{Daemon, run};
+use crate::support::points::{OWN, Points};
+use crate::support::poll;
+use crate::support::udp::{ReceiveQueue, Sender};
+use manager::Manager;
+
+/// What is sent in a test with restarts, over [`SENDERS_COUNT`] sockets.
+const SENT_COUNT: u64 = 100_000;
+const SENDERS_COUNT: usize = 8;
+
+fn ringstat() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_ringstat"))
+}
+
+/// Starts a daemon with what the manager has for it.
+fn start(manager: &Manager, program: &Path, arguments: &str) -> Daemon {
+    let arguments = format!("--own-prefix {OWN} -f 0.2 {arguments}");
+    Daemon::spawn(manager.command(program, &arguments))
+}
+
+/// Sockets that share a port of loopback, as `ReusePort=yes` makes them.
+fn shared_sockets(count: usize) -> Vec<UdpSocket> {
+    let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let sockets = (0..count).map(|_| {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+        socket.set_reuse_port(true).expect("an option");
+        socket.bind(&address.into()).expect("a shared port");
+        let socket = UdpSocket::from(socket);
+        address = socket.local_addr().expect("a bound socket");
+        socket
+    });
+    sockets.collect()
+}
+
+/// An address of loopback that no other test has, so that a daemon can bind it a second time.
+fn address_of_ours() -> SocketAddr {
+    static COUNT: AtomicU8 = AtomicU8::new(1);
+    let [_, _, high, low] = std::process::id().to_be_bytes();
+    let ip = Ipv4Addr::new(127, 128 | high, low, COUNT.fetch_add(1, Ordering::SeqCst));
+    let free = UdpSocket::bind((ip, 0)).expect("all of 127.0.0.0/8 is loopback");
+    free.local_addr().expect("a bound socket")
+}
+
+/// A copy of the daemon under another name, as an upgrade puts it there.
+fn copy_of_ringstat(folder: &Path) -> PathBuf {
+    let copy = folder.join("ringstat-next");
+    fs::copy(ringstat(), &copy).expect("room for a copy");
+    copy
+}
+
+/// Goal: neither a restart nor an upgrade in the middle of traffic loses or doubles a sample. Method:
+/// senders that hold back only while the kernel's queue is a quarter full, also while no daemon runs;
+/// predecessor, successor and upgraded successor are stopped and started when shares of it are sent.
+fn assert_nothing_is_lost(manager: &Manager, arguments: &str) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let upgraded = copy_of_ringstat(folder.path());
+    let mut daemon = start(manager, ringstat(), arguments);
+    let queue = ReceiveQueue::of(&daemon);
+    let senders: Vec<Sender> = (0..SENDERS_COUNT).map(|_| daemon.sender()).collect();
+    let (sent, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let generations = thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..SENT_COUNT {
+                if number % 64 == 0 {
+                    assert!(queue.wait_for_room(), "somebody holds the sockets");
+                }
+                senders[number as usize % SENDERS_COUNT].send("load:1|c");
+                sent.store(number + 1, Ordering::SeqCst);
+            }
+            is_over.store(true, Ordering::SeqCst);
+        });
+        let mut generations: Vec<Points> = Vec::new();
+        for (share, program) in [(1, ringstat()), (2, &upgraded)] {
+            poll("datagrams to be sent", || {
+                (sent.load(Ordering::SeqCst) >= SENT_COUNT * share / 4).then_some(())
+            });
+            daemon.signal(Signal::TERM);
+            generations.push(daemon.wait_and_read());
+            let sent_before = sent.load(Ordering::SeqCst);
+            poll("traffic while no daemon runs", || {
+                let is_more = sent.load(Ordering::SeqCst) > sent_before;
+                (is_more || is_over.load(Ordering::SeqCst)).then_some(())
+            });
+            daemon = start(manager, program, arguments);
+        }
+        poll("the end of the traffic", || {
+            is_over.load(Ordering::SeqCst).then_some(())
+        });
+        daemon.signal(Signal::TERM);
+        generations.push(daemon.wait_and_read());
+        generations
+    });
+    let counted = generations.iter().map(|points| {
+        assert_eq!(points.own_sum("kernel_drops"), 0.0, "the senders held back");
+        points.assert_input_balances();
+        points.sum("stats.counters.load.count") as u64
+    });
+    let counted: Vec<u64> = counted.collect();
+    assert!(counted.iter().all(|count| *count > 0), "{counted:?}");
+    assert_eq!(counted.iter().sum::<u64>(), SENT_COUNT, "{counted:?}");
+}
+
+#[test]
+fn a_restart_and_an_upgrade_on_sockets_of_a_unit_lose_nothing_with_io_uring() {
+    let mut manager = Manager::start();
+    for socket in shared_sockets(2) {
+        manager.hold("ringstat.socket", socket);
+    }
+    assert_nothing_is_lost(&manager, "--engine io_uring");
+}
+
+#[test]
+fn a_restart_and_an_upgrade_on_sockets_of_a_unit_lose_nothing_with_recvmmsg() {
+    let mut manager = Manager::start();
+    for socket in shared_sockets(2) {
+        manager.hold("ringstat.socket", socket);
+    }
+    assert_nothing_is_lost(&manager, "--engine recvmmsg");
+}
+
+#[test]
+fn a_restart_and_an_upgrade_with_a_store_lose_nothing_with_io_uring() {
+    let (manager, address) = (Manager::start(), address_of_ours());
+    assert_nothing_is_lost(
+        &manager,
+        &format!("-b {address} --shards 2 --engine io_uring"),
+    );
+    assert_eq!(manager.wait_for_kept(3)[..2], names_in_store(address));
+}
+
+#[test]
+fn a_restart_and_an_upgrade_with_a_store_lose_nothing_with_recvmmsg() {
+    let (manager, address) = (Manager::start(), address_of_ours());
+    assert_nothing_is_lost(
+        &manager,
+        &format!("-b {address} --shards 2 --engine recvmmsg"),
+    );
+    assert_eq!(manager.wait_for_kept(3)[..2], names_in_store(address));
+}
+
+/// What two shards of an address of IPv4 are called in the store; the note of drops comes behind.
+fn names_in_store(address: SocketAddr) -> [String; 2] {
+    let (ip, port) = (address.ip(), address.port());
+    [0, 1].map(|shard| format!("store/udp.//{ip}.{port}/{shard}"))
+}
+
+/// Goal: what the kernel drops while no daemon runs is counted by the next one, once. Method: more
+/// than a small receive buffer holds, between two daemons; both count drops of their own before.
+#[test]
+fn drops_between_two_processes_are_counted_by_the_second() {
+    let (manager, address) = (Manager::start(), address_of_ours());
+    let arguments = format!("-b {address} --shards 1 --receive-buffer 64KiB");
+    let mut sent = 0;
+    let mut counted = 0;
+    for _ in 0..3 {
+        let mut daemon = start(&manager, ringstat(), &arguments);
+        let sender = daemon.sender();
+        daemon.pause();
+        for _ in 0..2_000 {
+            sender.send("a:1|c");
+        }
+        daemon.resume();
+        daemon.signal(Signal::TERM);
+        let points = daemon.wait_and_read();
+        let drops = points.own_sum("kernel_drops");
+        assert!(drops > 0.0, "the buffer is small");
+        counted += (points.sum("stats.counters.a.count") + drops) as u64;
+        for _ in 0..2_000 {
+            sender.send("a:1|c");
+        }
+        sent += 4_000;
+    }
+    let last = start(&manager, ringstat(), &arguments).stop_and_read();
+    counted += (last.sum("stats.counters.a.count") + last.own_sum("kernel_drops")) as u64;
+    assert_eq!(counted, sent);
+}
+
+/// Goal: a killed daemon loses only what it had in its hands, and its successor has the sockets.
+/// Method: SIGKILL, then datagrams, then a new start.
+#[test]
+fn after_a_crash_the_successor_has_what_came_since() {
+    let (manager, address) = (Manager::start(), address_of_ours());
+    let arguments = format!("-b {address} --shards 2");
+    let mut daemon = start(&manager, ringstat(), &arguments);
+    let sender = daemon.sender();
+    manager.wait_for_kept(2);
+    daemon.signal(Signal::KILL);
+    assert_eq!(daemon.wait(), None);
+    for _ in 0..1_000 {
+        sender.send("a:1|c");
+    }
+    let points = start(&manager, ringstat(), &arguments).stop_and_read();
+    assert_eq!(points.sum("stats.counters.a.count"), 1_000.0);
+}
+
+/// Goal: connections that come while no daemon runs wait for the next one. Method: a TCP listener and
+/// a Unix socket of units, and of each one that the daemon has bound; a line over each in the gap.
+#[test]
+fn connections_between_two_processes_wait_for_the_second() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let (held, ours) = (folder.path().join("held"), folder.path().join("ours"));
+    let mut manager = Manager::start();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let tcp_held = listener.local_addr().expect("a bound socket");
+    manager.hold("tcp.socket", listener);
+    manager.hold("unix.socket", UnixListener::bind(&held).expect("a socket"));
+    let tcp_ours = address_of_ours();
+    let arguments = format!(
+        "-b 127.0.0.1:0 -b tcp://{tcp_ours} -b unix:{} -b unix:{}",
+        ours.display(),
+        held.display()
+    );
+    let mut daemon = start(&manager, ringstat(), &arguments);
+    manager.wait_for_kept(2);
+    assert_eq!(daemon.stop(), Some(0));
+    let line = b"a:1|c\n";
+    for path in [&held, &ours] {
+        let mut connection = UnixStream::connect(path).expect("the file is there");
+        connection.write_all(line).expect("room in a buffer");
+    }
+    for address in [tcp_held, tcp_ours] {
+        let mut connection = TcpStream::connect(address).expect("somebody listens");
+        connection.write_all(line).expect("room in a buffer");
+    }
+    let daemon = start(&manager, ringstat(), &arguments);
+    let log = daemon.log.now().join("\n");
+    assert!(
+        log.contains(&format!("listening on tcp://{tcp_held}")),
+        "{log}"
+    );
+    daemon.wait_for_sum("stats.counters.a.count", 4.0);
+    assert!(held.exists() && ours.exists());
+    drop(daemon.stop_and_read());
+    assert!(held.exists(), "it belongs to the unit");
+}
+
+/// Goal: a socket unit says where to listen, and how many shards there are. Method: two sockets of a
+/// unit and no address; then an address beside, and another number of shards.
+#[test]
+fn sockets_of_a_unit_are_the_addresses_and_their_number_is_that_of_the_shards() {
+    let mut manager = Manager::start();
+    let sockets = shared_sockets(2);
+    let address = sockets[0].local_addr().expect("a bound socket");
+    for socket in sockets {
+        manager.hold("ringstat.socket", socket);
+    }
+    let daemon = start(&manager, ringstat(), "--shards 2");
+    assert_eq!(daemon.addresses(), [address]);
+    let log = daemon.log.now().join("\n");
+    assert!(log.contains("2 shards, handed over"), "{log}");
+    assert!(!log.contains("in place of"), "{log}");
+    drop(daemon);
+    let daemon = start(&manager, ringstat(), "--shards 3 -b 127.0.0.1:0");
+    assert_eq!(daemon.addresses().len(), 2);
+    assert!(daemon.addresses().contains(&address));
+    let log = daemon.log.now().join("\n");
+    let expected = format!("udp://{address} was handed over with 2 sockets in place of 3 (shards)");
+    assert!(log.contains(&expected), "{log}");
+    for address in daemon.addresses() {
+        Sender::to(*address).send("a:1|c");
+    }
+    let points = daemon.stop_and_read();
+    assert_eq!(points.sum("stats.counters.a.count"), 2.0);
+}
+
+/// Goal: an address that left the configuration leaves the store. Method: another one at the next
+/// start.
+#[test]
+fn a_stored_socket_without_a_setting_is_closed_and_removed() {
+    let (manager, before) = (Manager::start(), address_of_ours());
+    let mut daemon = start(&manager, ringstat(), &format!("-b {before} --shards 1"));
+    manager.wait_for_kept(1);
+    assert_eq!(daemon.stop(), Some(0));
+    let mut daemon = start(&manager, ringstat(), "-b 127.0.0.1:0 --shards 1");
+    daemon
+        .log
+        .wait_for_text(&format!("the socket of udp://{before}"));
+    assert_eq!(daemon.stop(), Some(0));
+    poll("the store without the socket", || {
+        let names = manager.kept();
+        names.iter().all(|name| name == "store/drops").then_some(())
+    });
+    UdpSocket::bind(before).expect("nobody has the address");
+}
+
+/// Goal: a descriptor of the wrong kind is named, with the reason. Method: a connection, and a file.
+#[test]
+fn a_descriptor_of_the_wrong_kind_is_an_error_by_its_name() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let peer = listener.local_addr().expect("a bound socket");
+    let connection = TcpStream::connect(peer).expect("somebody listens");
+    let mut manager = Manager::start();
+    manager.hold("wrong.socket", connection);
+    let ended = run(manager.command(ringstat(), "-s 127.0.0.1:9"));
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.log.contains("wrong.socket"), "{}", ended.log);
+    assert!(ended.log.contains("Accept=no"), "{}", ended.log);
+    let mut manager = Manager::start();
+    manager.hold("a-file", fs::File::open(ringstat()).expect("a file"));
+    let ended = run(manager.command(ringstat(), "-s 127.0.0.1:9"));
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.log.contains("descriptor 3 (a-file)"), "{}", ended.log);
+}
+
+/// Goal: a service manager hears of start, life, reload and stop. Method: a watchdog, a SIGHUP that
+/// changes something, one that changes nothing, and a stop.
+#[test]
+fn the_manager_is_told_how_the_daemon_fares() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let file = folder.path().join("ringstat.toml");
+    let write = |prefix: &str| fs::write(&file, format!("prefix = \"{prefix}\"\n"));
+    write("one").expect("a file");
+    let manager = Manager::start();
+    let arguments = format!("--config {} -b 127.0.0.1:0 -f 0.2", file.display());
+    let mut command = manager.command(ringstat(), &arguments);
+    command.env("WATCHDOG_USEC", "500000");
+    let mut daemon = Daemon::spawn(command);
+    let started = ["READY=1", "WATCHDOG=1", "STATUS=receiving", "WATCHDOG=1"];
+    manager.wait_for_words(&started);
+    daemon.signal(Signal::HUP);
+    let reload = ["RELOADING=1", "MONOTONIC_USEC=", "READY=1", "WATCHDOG=1"];
+    let reloaded = [&started[..], &reload[..]].concat();
+    manager.wait_for_words(&reloaded);
+    write("two").expect("a file");
+    daemon.signal(Signal::HUP);
+    daemon.log.wait_for_text("configuration 2 in use");
+    manager.wait_for_words(&[&reloaded[..], &reload[..]].concat());
+    assert_eq!(daemon.stop(), Some(0));
+    manager.wait_for_words(&[&reloaded[..], &reload[..], &["STOPPING=1"]].concat());
+}
