@@ -167,10 +167,8 @@ type Inlets = (Bound, Streams, Management, Control, Heritage);
 
 /// What runs.
 struct Stages {
-    flusher: JoinHandle<Vec<Vec<u32>>>,
+    flusher: JoinHandle<Vec<(u64, u32)>>,
     heritage: Heritage,
-    /// For each shard the kernel's numbers of its sockets.
-    cookies: Vec<Vec<Option<u64>>>,
     io: IoHandle,
     messages: mpsc::Sender<Message>,
     event: mpsc::Sender<Event>,
@@ -235,10 +233,7 @@ impl Stages {
         // The flusher counts on a sender for as long as it runs. It has told the shards to stop and
         // has taken what they had; one that does not answer must not hold up the end.
         drop(self.messages);
-        let drops = drops.iter().flatten().copied();
-        let counted = self.cookies.iter().flatten().zip(drops);
-        let counted = counted.filter_map(|(cookie, drops)| Some(((*cookie)?, drops)));
-        self.heritage.leave_drops(counted);
+        self.heritage.leave_drops(&drops);
         self.io.close_and_wait(DELIVERY_PATIENCE);
         if let Some(file) = self.control {
             // The thread that answers there ends with the process.
@@ -281,7 +276,6 @@ fn start_stages(
     let listening = Listening::of(&bound, &streams);
     let basis = shards::basis(config);
     let latecomers = heritage.latecomers(&bound);
-    let cookies = heritage::cookies(&bound);
     let mut links = shards::start(
         config,
         heritage.with_drops(bound),
@@ -322,7 +316,6 @@ fn start_stages(
     Ok(Stages {
         flusher,
         heritage,
-        cookies,
         io,
         messages,
         event,

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::config::control::{Control as Setting, DEFAULT_MODE, DEFAULT_PATH};
 use crate::control;
 use crate::flusher::{Door, Message};
-use crate::transport::{self, BindAddress, SocketFile, SocketPath};
+use crate::transport::{self, BindAddress, Inherited, Listener, SocketFile, SocketPath};
 
 /// The control socket; its file goes with it.
 pub(super) struct Control {
@@ -46,7 +46,7 @@ impl Control {
     /// To be called in a process that goes away while another one goes on: the file of the socket
     /// belongs to that one.
     pub(super) fn leave(self) {
-        if let Some((_, file)) = self.bound {
+        if let Some((_, mut file)) = self.bound {
             file.leave();
         }
     }
@@ -78,11 +78,13 @@ fn bind(at: &SocketPath) -> Result<(UnixListener, SocketFile), String> {
         path: at.path.clone(),
         mode: at.mode.or(Some(DEFAULT_MODE)),
     });
-    let bound = transport::bind_streams(&[address]);
+    let bound = transport::bind_streams(&[address], &mut Inherited::default());
     let bound = bound.map_err(|error| {
         format!("{error}; control sets another path, and \"none\" does without a socket")
     })?;
-    Ok(bound.unix.into_iter().next().expect("one was asked for"))
+    let listener = bound.unix.into_iter().next();
+    let Listener { socket, file, .. } = listener.expect("one was asked for");
+    Ok((socket, file.expect("it was bound here")))
 }
 
 /// Makes the folder of the socket, but none above it.

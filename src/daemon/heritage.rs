@@ -7,8 +7,6 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use rustix::net::sockopt;
-
 use super::StartError;
 use super::management::Management;
 use super::shards::ShardSockets;
@@ -57,29 +55,29 @@ impl Heritage {
         let drops_before = |socket: &UdpSocket| match socket.local_addr() {
             Ok(address) if inherited.contains(&address) => self.drops_of_inherited(socket),
             // It was bound a moment ago.
-            Ok(_) | Err(_) => 0,
+            Ok(_) | Err(_) => None,
         };
         let shards = bound.shards.into_iter().map(|sockets| ShardSockets {
-            drops: sockets.iter().map(drops_before).collect(),
+            drops: sockets.iter().filter_map(drops_before).collect(),
             sockets,
         });
         shards.collect()
     }
 
-    /// What was counted of a socket before. Without a note nobody knows; then what fell before is
-    /// left out.
-    fn drops_of_inherited(&self, socket: &UdpSocket) -> u32 {
-        let noted = cookie(socket).and_then(|cookie| self.drops.get(&cookie).copied());
-        noted.unwrap_or_else(|| {
-            let drops = SocketMemory::of(socket).map_or(0, |memory| memory.drops);
-            if drops > 0 {
-                log::warn!(
-                    "the kernel has dropped {drops} datagrams of a socket that was handed over; \
-                     nobody tells how many of them were counted before"
-                );
-            }
-            drops
-        })
+    /// A socket's cookie, and what was counted of it before. Without a note nobody knows; then what
+    /// fell before is left out.
+    fn drops_of_inherited(&self, socket: &UdpSocket) -> Option<(u64, u32)> {
+        let SocketMemory { cookie, drops, .. } = SocketMemory::of(socket).ok()?;
+        if let Some(noted) = self.drops.get(&cookie) {
+            return Some((cookie, *noted));
+        }
+        if drops > 0 {
+            log::warn!(
+                "the kernel has dropped {drops} datagrams of a socket that was handed over; nobody \
+                 tells how many of them were counted before"
+            );
+        }
+        Some((cookie, drops))
     }
 
     /// Asks the service manager to keep what this process has bound.
@@ -130,8 +128,9 @@ impl Heritage {
     }
 
     /// Leaves a note of what was counted last, so that the next process counts on from there.
-    pub(super) fn leave_drops(&self, counted: impl Iterator<Item = (u64, u32)>) {
+    pub(super) fn leave_drops(&self, counted: &[(u64, u32)]) {
         let note: String = counted
+            .iter()
             .map(|(cookie, drops)| format!("{cookie} {drops}\n"))
             .collect();
         if !self.store.is_there() || note.is_empty() {
@@ -157,24 +156,6 @@ pub(super) fn addresses(config: &Config, inherited: &Inherited) -> Vec<BindAddre
         return Vec::new();
     }
     config.bind.clone()
-}
-
-/// For each shard the numbers that the kernel gives its sockets; None for one that ends with this
-/// process, or where the kernel gives none (before 4.12).
-pub(super) fn cookies(bound: &Bound) -> Vec<Vec<Option<u64>>> {
-    let ends: Vec<SocketAddr> = places_of(bound, Origin::AnyPort);
-    let of_socket = |socket: &UdpSocket| match socket.local_addr() {
-        Ok(address) if ends.contains(&address) => None,
-        Ok(_) | Err(_) => cookie(socket),
-    };
-    let shards = bound.shards.iter();
-    shards
-        .map(|sockets| sockets.iter().map(of_socket).collect())
-        .collect()
-}
-
-fn cookie(socket: &UdpSocket) -> Option<u64> {
-    sockopt::socket_cookie(socket).ok()
 }
 
 /// The addresses of one origin.

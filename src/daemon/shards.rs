@@ -32,7 +32,7 @@ pub(super) fn basis(config: &Config) -> ShardSettings {
 pub(super) struct ShardSockets {
     pub(super) sockets: Vec<UdpSocket>,
     /// For each socket what the kernel had dropped of it before.
-    pub(super) drops: Vec<u32>,
+    pub(super) drops: Vec<(u64, u32)>,
 }
 
 /// Starts one thread for each group of sockets, and waits until all receive.

@@ -111,12 +111,10 @@ impl Collector {
         Some(reload)
     }
 
-    /// For each shard, by socket, up to which drop of the kernel's was counted.
-    pub(super) fn drops_counted(&self) -> Vec<Vec<u32>> {
-        self.shards
-            .iter()
-            .map(|shard| shard.drops.clone())
-            .collect()
+    /// The cookie of each socket, and up to which drop of the kernel's was counted there.
+    pub(super) fn drops_counted(&self) -> Vec<(u64, u32)> {
+        let drops = self.shards.iter().flat_map(|shard| &shard.drops);
+        drops.copied().collect()
     }
 
     /// The shards go by another limit by now.

@@ -57,8 +57,8 @@ pub struct ShardLink {
     pub commands: mpsc::Sender<Command>,
     /// Pulled after each command.
     pub waker: Waker,
-    /// For each of its sockets what the kernel had dropped before; empty for none.
-    pub drops: Vec<u32>,
+    /// The cookies of sockets that are not new, and what the kernel had dropped of each before.
+    pub drops: Vec<(u64, u32)>,
 }
 
 /// How the flusher is set up.
@@ -183,7 +183,7 @@ impl Flusher {
 
     /// Flushes until it is told to stop; the last flush is complete when this returns. Returns for
     /// each shard, by socket, up to which drop of the kernel's it has counted.
-    pub fn run(mut self) -> Vec<Vec<u32>> {
+    pub fn run(mut self) -> Vec<(u64, u32)> {
         step_back();
         loop {
             let end = self.wait();
