@@ -117,6 +117,11 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         &mut inherited,
     )
     .map_err(StartError::new)?;
+    // There are as many as sockets were handed over; limits are divided by that.
+    let config = &Config {
+        shards: bound.shards.len(),
+        ..config.clone()
+    };
     let repeated_to = repeat::resolve(&config.repeat, &bound.addresses).map_err(StartError::new)?;
     let mut streams = Streams::bind(&addresses, liveness, &mut inherited)?;
     heritage.close(inherited);

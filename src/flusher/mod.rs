@@ -96,6 +96,9 @@ pub struct FlusherSettings {
 const SHARD_PATIENCE_MIN: Duration = Duration::from_millis(100);
 const SHARD_PATIENCE_MAX: Duration = Duration::from_secs(2);
 
+/// A full receive buffer is read in less.
+const SETTLING_TIME: Duration = Duration::from_millis(100);
+
 /// No receive buffer is large enough to make a shard wait longer for a batch.
 const BATCH_WAIT_MAX: Duration = Duration::from_secs(1);
 
@@ -107,6 +110,11 @@ impl FlusherSettings {
             weighted_timers: self.weighted_timers,
             counter_samples: self.naming.needs_counter_samples(),
         }
+    }
+
+    /// How long the shards get to read what came while the process was stopped.
+    fn settling_time(&self) -> Duration {
+        (self.max_wait + SETTLING_TIME).min(self.interval / 4)
     }
 
     /// How long a flush waits for a shard. An answer takes microseconds, but a shard may be in the
@@ -187,6 +195,10 @@ impl Flusher {
         step_back();
         loop {
             let end = self.wait();
+            if self.schedule.has_skipped(end, self.clock.now()) {
+                // What waits in the sockets since belongs to the slots that are joined.
+                self.wait_until(Instant::now() + self.settings.settling_time());
+            }
             let stopping = self.collector.is_stopping();
             let now = self.clock.now();
             let due = self.schedule.flush(end, now);

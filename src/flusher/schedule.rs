@@ -90,6 +90,11 @@ impl Schedule {
         end.saturating_sub(now.wall) <= EARLY_MAX
     }
 
+    /// Whether so much time has gone since this end that a further slot has ended.
+    pub(super) fn has_skipped(&self, end: Duration, now: Moment) -> bool {
+        now.wall.saturating_sub(end) >= self.interval
+    }
+
     /// What is flushed at this moment, by whoever has waited for this end or is told to stop before
     /// it: the slot that ended last, where several have. The next one begins here.
     pub(super) fn flush(&mut self, end: Duration, now: Moment) -> Due {

@@ -100,7 +100,9 @@ fn a_flush_that_is_late_has_the_length_that_was_collected() {
 fn of_a_process_that_was_stopped_the_slots_are_joined_and_counted() {
     let mut schedule = running();
     assert_eq!(schedule.next(at(110_001, 10_001)), ms(120_000));
+    assert!(!schedule.has_skipped(ms(120_000), at(129_999, 29_999)));
     // For two intervals: it wakes up at 137 s.
+    assert!(schedule.has_skipped(ms(120_000), at(137_000, 37_000)));
     let joined = schedule.flush(ms(120_000), at(137_000, 37_000));
     assert_eq!(
         joined,
