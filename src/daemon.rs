@@ -27,6 +27,7 @@ use crate::management::ShownSettings;
 use crate::repeat;
 use crate::service::Manager;
 use crate::sink::SinkAddress;
+use crate::sink::backlog::SpoolLimits;
 use crate::snapshot::Merger;
 use crate::telemetry::OwnWords;
 use crate::transport::{self, Bound, SocketFile};
@@ -361,6 +362,13 @@ fn start_io(
 fn io_settings(config: &Config, sinks: Vec<SinkAddress>) -> crate::io::Settings {
     let queue_bytes = config.queue_bytes as u64;
     let mut settings = crate::io::Settings::new(sinks, queue_bytes, config.flush_interval);
+    settings.spool = crate::io::Spool {
+        folder: config.spool.clone(),
+        limits: SpoolLimits {
+            bytes_max: config.spool_bytes as u64,
+            age_max_s: config.spool_age.as_secs(),
+        },
+    };
     settings.command_patience.run = config.command_timeout;
     settings.live_delay = rules::live_delay(config);
     settings

@@ -114,8 +114,8 @@ fn the_example_of_a_file_gives_the_configuration_that_it_describes() {
     let config = Config::new(settings, &Machine::here()).expect("the settings fit together");
     assert_eq!((config.bind.len(), config.shards), (2, 2));
     assert_eq!(config.receive_buffer_bytes, 64 << 20);
-    let spool = config.sinks[0].spool.as_ref().expect("a spool");
-    assert!(spool.folder.starts_with("/var/lib/ringstat"));
+    let spool = config.sinks[0].spool.folder.as_ref().expect("a spool");
+    assert!(spool.starts_with("/var/lib/ringstat"));
     let second = &config.sinks[1].place;
     assert!(matches!(second, Place::Server { host, .. } if host == "2001:db8::7"));
     assert_eq!(config.sinks[1].queue_bytes, Some(64 << 20));

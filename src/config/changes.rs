@@ -93,6 +93,7 @@ impl Config {
                 *path = directory.join(&*path);
             }
         };
+        absolute(&mut self.spool);
         absolute(&mut self.state_file);
         absolute(&mut self.pid_file);
         absolute(&mut self.name_counts_file);

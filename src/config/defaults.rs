@@ -77,6 +77,11 @@ impl Config {
             sinks: listed_once(settings.sink).unwrap_or_default(),
             queue_bytes: settings.queue_bytes.map_or(256 << 20, |Size(bytes)| bytes),
             spread: settings.spread.unwrap_or_default(),
+            spool: settings.spool.map(|FilePath(path)| path.into()),
+            spool_bytes: settings.spool_bytes.map_or(1 << 30, |Size(bytes)| bytes),
+            spool_age: settings
+                .spool_age
+                .map_or(Duration::from_secs(7 * 86_400), |Time(time)| time),
             command_timeout: settings
                 .command_timeout
                 .map_or(default_command_timeout(flush_interval), |Time(time)| time),

@@ -36,6 +36,9 @@ impl Settings {
             sink
             queue_bytes
             spread
+            spool
+            spool_bytes
+            spool_age
             command_timeout
             flush
             align

@@ -78,6 +78,12 @@ pub struct Config {
     pub queue_bytes: usize,
     /// The share of the flush interval over which hosts send.
     pub spread: Spread,
+    /// Where slots go that sinks cannot take in time; each sink has a folder there.
+    pub spool: Option<PathBuf>,
+    /// What the spool of each sink may take; at least 1.
+    pub spool_bytes: usize,
+    /// How long after its end a slot is worth sending; at least 1 s.
+    pub spool_age: Duration,
     /// How long a command may take for the points of a flush; above 0.
     pub command_timeout: Duration,
 

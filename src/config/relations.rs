@@ -18,6 +18,9 @@ use crate::transport::BindAddress;
 /// Below this, two flushes would have one time stamp in Graphite.
 const GRAPHITE_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
+/// Files of a spool are named by whole seconds.
+const SPOOL_AGE_MIN: Duration = Duration::from_secs(1);
+
 /// Kernels hold a receive buffer's size in an int and double what is asked for.
 pub(super) const RECEIVE_BUFFER_BYTES_MAX: usize = 1 << 30;
 
@@ -103,6 +106,12 @@ fn check_receive_buffer(config: &Config) -> Result<(), String> {
 
 /// Repetitions are gone already; what is left of one place differs in its query.
 fn check_sinks(config: &Config) -> Result<(), String> {
+    if config.spool_age < SPOOL_AGE_MIN {
+        return Err(format!(
+            "spool_age = {} is below 1s: time stamps are whole seconds",
+            Time(config.spool_age)
+        ));
+    }
     for (index, sink) in config.sinks.iter().enumerate() {
         let place = (sink.kind, &sink.place);
         let same = |earlier: &&SinkAddress| place == (earlier.kind, &earlier.place);
@@ -110,6 +119,14 @@ fn check_sinks(config: &Config) -> Result<(), String> {
             return Err(format!(
                 "sink = {earlier} and sink = {sink} lead to the same place: every point would be \
                  sent twice"
+            ));
+        }
+        let spool = &sink.spool;
+        let has_spool = config.spool.is_some() || spool.folder.is_some();
+        if !has_spool && (spool.bytes_max.is_some() || spool.age_max_s.is_some()) {
+            return Err(format!(
+                "sink = {sink} has limits of a spool and no spool: set spool, the folder that they are \
+                 about"
             ));
         }
         if config.daemonize && sink.kind == SinkKind::Console {

@@ -163,7 +163,7 @@ pub struct Settings {
 
     /// How much each sink may keep while its server is away, in bytes [default: 256MiB]
     ///
-    /// When it is full the oldest lines are dropped and counted.
+    /// When it is full the oldest lines go to the spool, or are dropped and counted.
     #[arg(long, value_name = "SIZE", help_heading = SINKS)]
     #[arg(value_parser = text::parse::<Size>)]
     #[serde(with = "text::one")]
@@ -179,6 +179,31 @@ pub struct Settings {
     #[arg(value_parser = text::parse::<Spread>)]
     #[serde(with = "text::ratio")]
     pub spread: Option<Spread>,
+
+    /// Keep what sinks cannot take in this folder, until they can [default: none]
+    ///
+    /// Each sink has a folder of its own there, with a compressed file for each interval that waits.
+    /// They are sent when the sink is back, also after a restart or a crash.
+    #[arg(long, value_name = "DIR", help_heading = SINKS)]
+    #[arg(value_parser = text::parse::<FilePath>)]
+    #[serde(with = "text::one")]
+    pub spool: Option<FilePath>,
+
+    /// How much disk the spool of each sink may take, in bytes [default: 1GiB]
+    ///
+    /// Beyond it the oldest intervals are dropped and counted.
+    #[arg(long, value_name = "SIZE", help_heading = SINKS)]
+    #[arg(value_parser = text::parse::<Size>)]
+    #[serde(with = "text::one")]
+    pub spool_bytes: Option<Size>,
+
+    /// Drop intervals that have been in the spool for longer than this [default: 7d]
+    ///
+    /// Counted from the end of the interval. For servers that refuse old points, or take them badly.
+    #[arg(long, value_name = "TIME", help_heading = SINKS)]
+    #[arg(value_parser = text::parse::<Time>)]
+    #[serde(with = "text::one")]
+    pub spool_age: Option<Time>,
 
     /// How long a command: sink may take for the points of a flush
     /// [default: the flush interval, but at least 10s]

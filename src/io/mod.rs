@@ -1,10 +1,12 @@
 //! The io thread: drives sink connections, waits for signals, and ends in order.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sink::backlog::SpoolLimits;
 use crate::sink::command;
 use crate::sink::dial::{Resolve, system_resolver};
 use crate::sink::graphite::Patience;
@@ -27,6 +29,8 @@ pub struct Settings {
     pub sinks: Vec<SinkAddress>,
     /// How many bytes a sink may queue that does not say so itself.
     pub queue_bytes: u64,
+    /// Where slots go that a sink cannot take in time, if its address does not say.
+    pub spool: Spool,
     /// The time between two flushes, which paces what is sent after an outage.
     pub flush_interval: Duration,
     /// How long the slot of a flush waits before a Graphite sink sends it.
@@ -47,12 +51,34 @@ impl Settings {
         Settings {
             sinks,
             queue_bytes,
+            spool: Spool::default(),
             flush_interval,
             live_delay: Duration::ZERO,
             backend: None,
             patience: Patience::default(),
             command_patience: command::Patience::new(flush_interval),
             resolve: system_resolver(),
+        }
+    }
+}
+
+/// The spool of all sinks whose addresses do not say otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spool {
+    /// A folder, by its absolute path, in which each sink has one of its own.
+    pub folder: Option<PathBuf>,
+    /// What the files of a sink may take.
+    pub limits: SpoolLimits,
+}
+
+impl Default for Spool {
+    fn default() -> Spool {
+        Spool {
+            folder: None,
+            limits: SpoolLimits {
+                bytes_max: u64::MAX,
+                age_max_s: u64::MAX,
+            },
         }
     }
 }
@@ -162,7 +188,7 @@ impl IoHandle {
             .sinks
             .iter()
             .map(|address| {
-                let is_for = |place: &usize| self.sinks[*place].is_for(address);
+                let is_for = |place: &usize| self.sinks[*place].is_for(address, settings);
                 let place = (0..stays.len()).find(|place| !stays[*place] && is_for(place))?;
                 stays[place] = true;
                 Some(place)

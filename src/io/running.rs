@@ -1,9 +1,9 @@
 //! A sink that runs: how it starts, goes on under other settings, and ends.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
@@ -11,18 +11,21 @@ use tokio::task::spawn_local;
 
 use super::{Backend, Left, Settings, Stream};
 use crate::sink::address::{Place, SpoolSettings};
-use crate::sink::backlog::Order;
+use crate::sink::backlog::{Order, SpoolLimits};
 use crate::sink::command::{self, CommandSink};
 use crate::sink::graphite::Graphite;
-use crate::sink::spool::Spool;
-use crate::sink::{Queue, SinkAddress, SinkHandle, console, spooler};
+use crate::sink::spool;
+use crate::sink::spooler::{self, SpoolPlace, SpoolerHandle};
+use crate::sink::{Queue, SinkAddress, SinkHandle, console};
 
 /// A sink that runs.
 pub(super) struct RunningSink {
     handle: SinkHandle,
     /// Where it is told how long its commands may take, if that is what it starts.
     command_patience: Option<watch::Sender<command::Patience>>,
-    spooler: Option<thread::JoinHandle<()>>,
+    /// Where its spool is.
+    spool: Option<PathBuf>,
+    spooler: Option<SpoolerHandle>,
     /// None for the console, whose thread ends by itself.
     task: Option<TaskLink>,
 }
@@ -97,8 +100,9 @@ impl RunningSink {
         let queue = Arc::new(Queue::new(address.to_string(), order, bytes_max));
         queue.set_live_delay(settings.live_delay);
         let handle = SinkHandle::new(address.clone(), name, Arc::clone(&queue));
-        let spooler = match &address.spool {
-            Some(spool) => Some(start_spooler(&handle, spool)?),
+        let spool = spool_folder(address, settings);
+        let spooler = match &spool {
+            Some(folder) => Some(start_spooler(&handle, folder, settings)?),
             None => None,
         };
         let mut command_patience = None;
@@ -126,6 +130,7 @@ impl RunningSink {
                 return Ok(RunningSink {
                     handle,
                     command_patience: None,
+                    spool,
                     spooler,
                     task: None,
                 });
@@ -144,6 +149,7 @@ impl RunningSink {
         Ok(RunningSink {
             handle,
             command_patience,
+            spool,
             spooler,
             task: Some(TaskLink { give_up_at, ended }),
         })
@@ -154,8 +160,9 @@ impl RunningSink {
     }
 
     /// Whether it can go on as the sink of this address, which differs in limits at most.
-    pub(super) fn is_for(&self, address: &SinkAddress) -> bool {
+    pub(super) fn is_for(&self, address: &SinkAddress, settings: &Settings) -> bool {
         without_limits(self.handle.address()) == without_limits(address)
+            && self.spool == spool_folder(address, settings)
     }
 
     /// Goes on under the settings of an address that [`RunningSink::is_for`].
@@ -164,9 +171,7 @@ impl RunningSink {
         let (bytes_max, order) = queue_settings(address, settings);
         queue.change(bytes_max, order);
         queue.set_live_delay(settings.live_delay);
-        if let Some(spool) = &address.spool {
-            queue.resize_spool(spool.bytes_max);
-        }
+        queue.limit_spool(spool_limits(address, settings));
         if let Some(patience) = &self.command_patience {
             // From the next run on: a slot must not be lost because a time has changed.
             patience.send_replace(settings.command_patience);
@@ -204,7 +209,7 @@ impl RunningSink {
 /// A sink that delivers for the last time.
 pub(super) struct ClosingSink {
     handle: SinkHandle,
-    spooler: Option<thread::JoinHandle<()>>,
+    spooler: Option<SpoolerHandle>,
     ended: Option<mpsc::Receiver<()>>,
     give_up_at: Instant,
 }
@@ -224,9 +229,9 @@ impl ClosingSink {
         let dropped_before = self.handle.counters().lines_dropped;
         queue.end();
         if let Some(spooler) = self.spooler {
-            // One that panicked has written nothing more, which the counters show.
-            let _ = spooler.join();
+            spooler.wait(self.give_up_at + SPOOLING_MAX);
         }
+        queue.give_up_rest();
         let lines = self.handle.counters().lines_dropped - dropped_before;
         if lines == 0 {
             return None;
@@ -245,6 +250,10 @@ impl ClosingSink {
 /// How long the io thread may take to put a connection away.
 pub(super) const CLOSING_MAX: Duration = Duration::from_secs(1);
 
+/// How long the disk may take to write what is left at the end: a hanging one holds up nobody for
+/// longer.
+const SPOOLING_MAX: Duration = Duration::from_secs(5);
+
 /// How many bytes a sink may queue, and in which order it takes them.
 fn queue_settings(address: &SinkAddress, settings: &Settings) -> (u64, Order) {
     let order = match address.place {
@@ -258,30 +267,58 @@ fn queue_settings(address: &SinkAddress, settings: &Settings) -> (u64, Order) {
 
 /// The address with the limits left out that may change while the sink runs.
 fn without_limits(address: &SinkAddress) -> SinkAddress {
-    let spool = address.spool.clone().map(|spool| SpoolSettings {
-        bytes_max: 0,
-        ..spool
-    });
     SinkAddress {
         queue_bytes: None,
-        spool,
+        spool: SpoolSettings::default(),
         ..address.clone()
     }
 }
 
-fn start_spooler(sink: &SinkHandle, spool: &SpoolSettings) -> io::Result<thread::JoinHandle<()>> {
-    let opened = Spool::open(&spool.folder, sink.name(), spool.bytes_max).map_err(|error| {
-        let folder = spool.folder.display();
-        let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
-        io::Error::new(error.kind(), text)
-    })?;
-    let found = opened.size();
-    if found.lines > 0 {
-        log::info!(
-            "sink {}: {} lines wait in its spool since an earlier run",
+/// The folder that is this sink's alone. The standard output takes what comes, or is gone for good.
+fn spool_folder(address: &SinkAddress, settings: &Settings) -> Option<PathBuf> {
+    let folder = address
+        .spool
+        .folder
+        .as_ref()
+        .or(settings.spool.folder.as_ref())?;
+    match address.place {
+        Place::Server { .. } | Place::Command(_) => Some(folder.join(spool::folder_name(address))),
+        Place::Output => None,
+    }
+}
+
+fn spool_limits(address: &SinkAddress, settings: &Settings) -> SpoolLimits {
+    let limits = settings.spool.limits;
+    SpoolLimits {
+        bytes_max: address.spool.bytes_max.unwrap_or(limits.bytes_max),
+        age_max_s: address.spool.age_max_s.unwrap_or(limits.age_max_s),
+    }
+}
+
+fn start_spooler(
+    sink: &SinkHandle,
+    folder: &Path,
+    settings: &Settings,
+) -> io::Result<SpoolerHandle> {
+    let shared = folder.parent().unwrap_or(folder);
+    let of_old_form = spool::count_of_old_form(shared, sink.name());
+    if of_old_form > 0 {
+        log::warn!(
+            "sink {}: {of_old_form} files {}.*.slot in {} are of an earlier version's spool; they are \
+             left alone and not sent",
             sink.address(),
-            found.lines
+            sink.name(),
+            shared.display()
         );
     }
-    spooler::start(Arc::clone(sink.queue()), opened)
+    let place = SpoolPlace {
+        folder: folder.to_owned(),
+        framing: sink.address().kind.into(),
+        limits: spool_limits(sink.address(), settings),
+    };
+    spooler::start(Arc::clone(sink.queue()), place).map_err(|error| {
+        let folder = folder.display();
+        let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
+        io::Error::new(error.kind(), text)
+    })
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 
 use bytes::Bytes;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Backend;
 use crate::sink;
@@ -69,6 +70,17 @@ impl sink::stream::Stream for Stream {
                 }
             },
         }
+    }
+
+    fn has_ended(&self) -> bool {
+        // HUP and ERR are told of unasked.
+        let mut events = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let at_once = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // If it cannot be asked, the read that is under way tells.
+        poll(&mut events, Some(&at_once)).is_ok_and(|count| count > 0)
     }
 
     fn finish(&self) {

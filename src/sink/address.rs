@@ -6,20 +6,22 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 mod kinds;
+mod settings;
 
 pub use kinds::{PlaceForm, SINK_TYPES, SinkKind, SinkType};
+use settings::read_settings;
 
-/// Where slots go that a sink cannot take in time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where slots go that a sink cannot take in time, as far as its address says so: the options of these
+/// names hold where it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpoolSettings {
-    /// A folder, by its absolute path; sinks may share it.
-    pub folder: PathBuf,
-    /// How many bytes of this sink it may hold.
-    pub bytes_max: u64,
+    /// A folder, by its absolute path, in which each sink has one of its own.
+    pub folder: Option<PathBuf>,
+    /// How many bytes the files of this sink may take.
+    pub bytes_max: Option<u64>,
+    /// How long after its end a slot is worth sending, in seconds.
+    pub age_max_s: Option<u64>,
 }
-
-/// What a spool may hold where `spool_bytes` is not set: 1 GiB.
-pub const SPOOL_BYTES_DEFAULT: u64 = 1 << 30;
 
 /// Where a sink sends to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,9 +60,9 @@ pub struct SinkAddress {
     pub lifetime: Lifetime,
     /// How many bytes this sink may queue; the option `queue_bytes` where not set.
     pub queue_bytes: Option<u64>,
-    /// Where slots go that do not fit the queue or cannot be delivered at the end; without it
-    /// they are dropped.
-    pub spool: Option<SpoolSettings>,
+    /// Where slots go that cannot be delivered in time; without it they are dropped when the queue is
+    /// full or the daemon ends.
+    pub spool: SpoolSettings,
 }
 
 impl SinkAddress {
@@ -71,7 +73,7 @@ impl SinkAddress {
             place: Place::Output,
             lifetime: Lifetime::default(),
             queue_bytes: None,
-            spool: None,
+            spool: SpoolSettings::default(),
         }
     }
 
@@ -145,7 +147,7 @@ impl FromStr for SinkAddress {
             place,
             lifetime: Lifetime::default(),
             queue_bytes: None,
-            spool: None,
+            spool: SpoolSettings::default(),
         };
         if let Some(query) = query {
             read_settings(text, query, listed, &mut address)?;
@@ -174,9 +176,21 @@ impl fmt::Display for SinkAddress {
             write!(out, "{separator}queue_bytes={bytes}")?;
             separator = '&';
         }
-        if let Some(SpoolSettings { folder, bytes_max }) = &self.spool {
-            let folder = folder.display();
-            write!(out, "{separator}spool={folder}&spool_bytes={bytes_max}")?;
+        let SpoolSettings {
+            folder,
+            bytes_max,
+            age_max_s,
+        } = &self.spool;
+        if let Some(folder) = folder {
+            write!(out, "{separator}spool={}", folder.display())?;
+            separator = '&';
+        }
+        if let Some(bytes) = bytes_max {
+            write!(out, "{separator}spool_bytes={bytes}")?;
+            separator = '&';
+        }
+        if let Some(seconds) = age_max_s {
+            write!(out, "{separator}spool_age={seconds}s")?;
         }
         Ok(())
     }
@@ -213,7 +227,7 @@ fn parse_command(
         place: Place::Command(command.to_owned()),
         lifetime: Lifetime::default(),
         queue_bytes: None,
-        spool: None,
+        spool: SpoolSettings::default(),
     })
 }
 
@@ -310,80 +324,6 @@ fn parse_authority(text: &str, authority: &str, default_port: u16) -> Result<Pla
         host: host.to_owned(),
         port,
     })
-}
-
-fn read_settings(
-    text: &str,
-    query: &str,
-    listed: &SinkType,
-    address: &mut SinkAddress,
-) -> Result<(), AddressError> {
-    let mut folder = None;
-    let mut bytes_max = None;
-    for setting in query.split('&') {
-        let (key, value) = setting.split_once('=').unwrap_or((setting, ""));
-        if !listed.settings.contains(&key) {
-            return Err(AddressError(format!(
-                "sink `{text}`: no such setting `{key}`; there are: {}",
-                listed.settings.join(", ")
-            )));
-        }
-        if key == "connection" {
-            address.lifetime = match value {
-                "lasting" => Lifetime::Lasting,
-                "flush" => Lifetime::Flush,
-                _ => {
-                    return Err(AddressError(format!(
-                        "sink `{text}`: a connection is `lasting`, or there is one for each `flush`"
-                    )));
-                }
-            };
-            continue;
-        }
-        if key == "spool" {
-            if !value.starts_with('/') {
-                return Err(AddressError(format!(
-                    "sink `{text}`: write the folder of the spool as an absolute path"
-                )));
-            }
-            folder = Some(PathBuf::from(value));
-            continue;
-        }
-        let size = parse_size(value).ok_or_else(|| {
-            AddressError(format!(
-                "sink `{text}`: `{value}` is not a size above 0, as `64MiB`"
-            ))
-        })?;
-        match key {
-            "queue_bytes" => address.queue_bytes = Some(size),
-            "spool_bytes" => bytes_max = Some(size),
-            _ => unreachable!("a listed setting is read above"),
-        }
-    }
-    if bytes_max.is_some() && folder.is_none() {
-        return Err(AddressError(format!(
-            "sink `{text}`: spool_bytes without spool, the folder that it is about"
-        )));
-    }
-    address.spool = folder.map(|folder| SpoolSettings {
-        folder,
-        bytes_max: bytes_max.unwrap_or(SPOOL_BYTES_DEFAULT),
-    });
-    Ok(())
-}
-
-/// A number of bytes, with or without `KiB`, `MiB` or `GiB`; 0 is none.
-fn parse_size(text: &str) -> Option<u64> {
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-    let (digits, unit) = units
-        .iter()
-        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))
-        .unwrap_or((text, 1));
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let bytes = digits.parse::<u64>().ok()?.checked_mul(unit)?;
-    (bytes > 0).then_some(bytes)
 }
 
 #[cfg(test)]

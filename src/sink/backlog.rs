@@ -1,15 +1,25 @@
-//! Decides which slot goes out next, and which one is given up when there are too many.
+//! Decides which slot goes out next, which go to disk, and which one is given up when there are too
+//! many. It does none of it: what is to be done with files it leaves as jobs.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::Part;
-use super::spool::SpoolKey;
+
+mod files;
+mod shelf;
+mod turn;
+
+pub use files::{Found, Load, Loaded, SpoolJob, SpoolLimits, Written};
+pub use turn::Next;
+
+use files::{Loading, Writing};
+use shelf::Shelf;
 
 /// The order in which a sink takes its slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// As they came, as fast as the sink takes them.
+    /// As they came, as fast as the sink takes them. What comes from a file comes as one part.
     Arrival,
     /// The newest slot first and at once, its parts in their order; then older ones, oldest first,
     /// one per flush interval and half an interval away from the newest: twice the live pace at
@@ -20,18 +30,8 @@ pub enum Order {
     },
 }
 
-/// What to do now.
-#[derive(Debug)]
-pub enum Next {
-    /// Send this part; then say [`Backlog::sent`] or [`Backlog::cut_off`].
-    Send(Part),
-    /// Parts wait, but none may go before this time.
-    WaitUntil(Instant),
-    /// Nothing waits.
-    Idle,
-}
-
-/// The parts of slots of one sink that wait, oldest first, and the one that is on its way.
+/// The parts of slots of one sink that wait, oldest first, in memory or in files, and the one that is
+/// on its way.
 #[derive(Debug)]
 pub struct Backlog {
     order: Order,
@@ -53,14 +53,24 @@ pub struct Backlog {
     live_due: Option<Instant>,
     /// The part of an older slot that went last, without its bytes, if nothing newer went after it.
     old_under_way: Option<Part>,
-    /// Of the parts that were pushed.
+    /// Of the parts that were pushed and are in memory.
     lines: u64,
     bytes: u64,
+    /// Of those of them that are being written to a file.
+    writing_bytes: u64,
     /// Of the parts that are to be sent again.
     repeated_bytes: u64,
     paced: bool,
-    /// Older slots are still to come from the spool.
-    spool_first: bool,
+    /// The slots that came last: time stamp and number.
+    pushed: VecDeque<(u64, u64)>,
+    shelf: Shelf,
+    /// What is being written, in the order of the jobs.
+    writing: VecDeque<Writing>,
+    /// Slots with a number below this are to be written to files.
+    spill_below: u64,
+    /// The file that is being read.
+    loading: Option<Loading>,
+    jobs: Vec<SpoolJob>,
 }
 
 /// A part that was written whole and may have to be written again.
@@ -68,14 +78,14 @@ pub struct Backlog {
 pub struct Sent(Entry);
 
 /// What became of a part that was written whole.
-#[derive(Debug)]
-pub enum Delivery {
-    /// For the first time. The token may go to [`Backlog::repeat`].
-    First(Sent),
-    /// For the first time, from this file of the spool.
-    FromSpool(SpoolKey, Sent),
-    /// Once more: it is counted already, and not repeated again.
-    Again,
+#[derive(Debug, Default)]
+pub struct Delivery {
+    /// Lines that were written for the first time.
+    pub lines: u64,
+    /// Bytes that were.
+    pub bytes: u64,
+    /// May go to [`Backlog::repeat`]; none if it was repeated already.
+    pub sent: Option<Sent>,
 }
 
 impl Sent {
@@ -91,11 +101,15 @@ struct Entry {
     number: u64,
     part: Part,
     origin: Origin,
+    /// It is on its way to a file, and may still be sent before it is there.
+    is_written: bool,
+    /// Its slot came again: it is not sent any more.
+    is_superseded: bool,
 }
 
-/// The number of all slots from the spool. None of them is ever the newest: the first that is pushed
-/// has the number after the next.
-const SPOOLED: u64 = 0;
+/// The number of all slots that were in files at the start. None of them is ever the newest: the first
+/// that is pushed has the number after the next.
+const FOUND: u64 = 0;
 
 /// Where a part that waits came from. Only those pushed count in the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,25 +118,41 @@ enum Origin {
     Pushed,
     /// It was sent once already.
     Repeated,
-    /// From a file, which is kept until the part is sent.
-    Spooled(SpoolKey),
+    /// From the file of its time stamp, which is kept until all of it is sent.
+    Spooled,
+    /// No part: stands for what is still to be read of the file.
+    InFile,
 }
 
 impl Entry {
-    fn place(&self) -> (u64, u32) {
-        (self.number, self.part.index)
+    fn new(number: u64, part: Part, origin: Origin) -> Entry {
+        Entry {
+            number,
+            part,
+            origin,
+            is_written: false,
+            is_superseded: false,
+        }
+    }
+
+    fn place(&self) -> (u64, u64, u32) {
+        (self.number, self.part.end_unix_s, self.part.index)
+    }
+
+    fn is_in_memory(&self) -> bool {
+        self.origin != Origin::InFile
     }
 }
 
 impl Backlog {
-    /// An empty backlog that holds at most `bytes_max` bytes.
+    /// An empty backlog that holds at most `bytes_max` bytes in memory.
     pub fn new(order: Order, bytes_max: u64) -> Backlog {
         Backlog {
             order,
             bytes_max,
             waiting: VecDeque::new(),
             on_its_way: None,
-            number_next: SPOOLED + 2,
+            number_next: FOUND + 2,
             last_live: None,
             last_old: None,
             live_delay: Duration::ZERO,
@@ -131,48 +161,42 @@ impl Backlog {
             old_under_way: None,
             lines: 0,
             bytes: 0,
+            writing_bytes: 0,
             repeated_bytes: 0,
             paced: true,
-            spool_first: false,
+            pushed: VecDeque::new(),
+            shelf: Shelf::default(),
+            writing: VecDeque::new(),
+            spill_below: 0,
+            loading: None,
+            jobs: Vec::new(),
         }
     }
 
-    /// Takes the next part of the newest slot, or the first of a newer one, and gives up the oldest
-    /// parts, which it returns, until the rest fits: of a slot that does not fit the end stays.
-    /// The part that is on its way is never given up; a part that is larger than the limit is, at
-    /// once.
-    pub fn push(&mut self, part: Part) -> Vec<Part> {
+    /// Takes the next part of the newest slot, or the first of a newer one. To be followed by
+    /// [`Backlog::give_up_excess`].
+    pub fn push(&mut self, part: Part) {
         self.lines += part.lines;
         self.bytes += part.size_bytes();
         if part.index == 0 {
+            self.pushed.push_back((part.end_unix_s, self.number_next));
+            if self.pushed.len() > PUSHED_MAX {
+                self.pushed.pop_front();
+            }
             self.number_next += 1;
             let began = self.flush_began.take();
             self.live_due = began.map(|began| began + self.live_delay);
         }
-        self.waiting.push_back(Entry {
-            number: self.number_next - 1,
-            part,
-            origin: Origin::Pushed,
-        });
-        self.give_up_excess()
+        let entry = Entry::new(self.live(), part, Origin::Pushed);
+        self.waiting.push_back(entry);
     }
 
-    /// The newest slot waits for so long after its flush began, so that many hosts do not send at one
-    /// moment. It does not where it would fill more than half of the queue, as what does not fit is
-    /// lost. Only with [`Order::LiveFirst`].
-    pub fn set_live_delay(&mut self, delay: Duration) {
-        self.live_delay = delay;
-    }
-
-    /// A flush begins, of which parts may come.
-    pub fn begin_slot(&mut self, now: Instant) {
-        self.flush_began = Some(now);
-    }
-
-    fn give_up_excess(&mut self) -> Vec<Part> {
+    /// Gives up the oldest parts in memory, which it returns, until the rest fits: of a slot that does
+    /// not fit the end stays. Those on their way, to the sink or to a file, are never given up.
+    pub fn give_up_excess(&mut self) -> Vec<Part> {
         let mut given_up = Vec::new();
         self.make_room_of_repeated();
-        while self.bytes > self.bytes_max {
+        while self.has_excess() {
             let Some(entry) = self.remove_oldest(Origin::Pushed) else {
                 break;
             };
@@ -181,135 +205,61 @@ impl Backlog {
         given_up
     }
 
-    /// Removes what waits with the time stamp of a slot that is about to come, and returns the lines
-    /// that are not sent because of it: in Graphite the newer points would be written over them, or,
-    /// if they went later, be lost. Nothing is removed in the order of arrival, whose receivers add
-    /// up, and where several slots share a second.
-    pub fn supersede(&mut self, end_unix_s: u64) -> u64 {
-        match self.order {
-            Order::LiveFirst { flush_interval } if flush_interval >= Duration::from_secs(1) => {}
-            Order::LiveFirst { .. } | Order::Arrival => return 0,
-        }
-        let lines_before = self.lines;
-        let (older, rest): (Vec<Entry>, _) = self.waiting.drain(..).partition(|entry| {
-            let is_spooled = matches!(entry.origin, Origin::Spooled(_));
-            entry.part.end_unix_s == end_unix_s && !is_spooled
-        });
-        self.waiting = rest.into();
-        for entry in &older {
-            self.forget(entry);
-        }
-        lines_before - self.lines
+    /// Whether more is in memory than may be, what is being written to files not counted.
+    pub fn has_excess(&self) -> bool {
+        self.bytes - self.writing_bytes > self.bytes_max
     }
 
-    /// How many bytes it holds at most.
+    /// How many bytes it holds in memory at most.
     pub fn bytes_max(&self) -> u64 {
         self.bytes_max
     }
 
-    /// Goes on in another order and with another limit, and gives up the oldest parts, which it
-    /// returns, until the rest fits.
-    pub fn change(&mut self, order: Order, bytes_max: u64) -> Vec<Part> {
+    /// Goes on in another order and with another limit. To be followed by
+    /// [`Backlog::give_up_excess`].
+    pub fn change(&mut self, order: Order, bytes_max: u64) {
         (self.order, self.bytes_max) = (order, bytes_max);
-        self.give_up_excess()
     }
 
-    /// Whether old slots wait until a part comes from the spool, as those there are older still.
-    pub fn set_spool_first(&mut self, spool_first: bool) {
-        self.spool_first = spool_first;
-    }
-
-    /// Takes a part from the spool: older than all that wait, but for those from there that are to be
-    /// sent again.
-    pub fn insert_spooled(&mut self, key: SpoolKey, part: Part) {
-        let entry = Entry {
-            number: SPOOLED,
-            part,
-            origin: Origin::Spooled(key),
-        };
-        let place = self
-            .waiting
-            .partition_point(|other| other.number == SPOOLED);
-        self.waiting.insert(place, entry);
-    }
-
-    /// The part to send at `now`, if it is time for one.
-    ///
-    /// # Panics
-    /// If a part is on its way already.
-    pub fn next(&mut self, now: Instant) -> Next {
-        assert!(self.on_its_way.is_none(), "one part at a time");
-        match self.due(now) {
-            None => return Next::Idle,
-            Some(due) if due > now => return Next::WaitUntil(due),
-            Some(_) => {}
+    /// Removes what waits with the time stamp of a slot that is about to come, in memory and in files,
+    /// and returns the lines that are not sent because of it: in Graphite the newer points would be
+    /// written over them, or, if they went later, be lost. Nothing is removed in the order of arrival,
+    /// whose receivers add up, and where several slots share a second.
+    pub fn supersede(&mut self, end_unix_s: u64) -> u64 {
+        if !self.supersedes() {
+            return 0;
         }
-        let entry = match self.order {
-            Order::Arrival => self.waiting.pop_front(),
-            Order::LiveFirst { .. } if self.live_due(now).is_some_and(|due| due <= now) => {
-                let live = self.number_next - 1;
-                if self.last_live.is_none_or(|(_, number)| number != live) {
-                    self.last_live = Some((now, live));
-                }
-                self.old_under_way = None;
-                let first = self.waiting.partition_point(|entry| entry.number < live);
-                self.waiting.remove(first)
-            }
-            Order::LiveFirst { .. } => {
-                if !self.oldest_continues() {
-                    self.last_old = Some(now);
-                }
-                let oldest = self.waiting.pop_front();
-                self.old_under_way = oldest.as_ref().map(|entry| Part {
-                    chunks: Vec::new(),
-                    ..entry.part
-                });
-                oldest
-            }
-        };
-        let entry = entry.expect("something is due");
-        let part = entry.part.clone();
-        self.on_its_way = Some(entry);
-        Next::Send(part)
+        let is_older = |entry: &Entry| entry.part.end_unix_s == end_unix_s;
+        let lines_before = self.lines;
+        while let Some(at) = self.waiting.iter().position(is_older) {
+            let entry = self.waiting.remove(at).expect("it is there");
+            self.forget(&entry);
+        }
+        if let Some(entry) = self.on_its_way.as_mut().filter(|entry| is_older(entry)) {
+            entry.is_superseded = true;
+        }
+        lines_before - self.lines + self.remove_file(end_unix_s)
     }
 
-    /// When the next part may go: `now` at the earliest, never if nothing waits or what waits must
-    /// let the spool go first.
-    pub fn due(&self, now: Instant) -> Option<Instant> {
+    fn supersedes(&self) -> bool {
         match self.order {
-            Order::Arrival => (!self.waiting.is_empty()).then_some(now),
-            Order::LiveFirst { flush_interval } => {
-                // While the live slot waits for its time, old ones need not.
-                let (live, old) = (self.live_due(now), self.old_due(now, flush_interval));
-                live.into_iter().chain(old).min()
-            }
+            Order::LiveFirst { flush_interval } => flush_interval >= Duration::from_secs(1),
+            Order::Arrival => false,
         }
     }
 
-    /// When the newest slot may go; None if nothing of it waits.
-    fn live_due(&self, now: Instant) -> Option<Instant> {
-        let waits = self.paced && self.bytes <= self.bytes_max / 2;
-        let due = self
-            .live_due
-            .filter(|_| waits)
-            .map_or(now, |due| due.max(now));
-        self.newest_is_live().then_some(due)
+    /// Whether the slot of an entry that was taken out came again meanwhile.
+    fn came_again(&self, entry: &Entry) -> bool {
+        entry.is_superseded
+            || self.supersedes()
+                && self.pushed.iter().any(|(end_unix_s, number)| {
+                    *end_unix_s == entry.part.end_unix_s && *number > entry.number
+                })
     }
 
-    /// When the oldest part may go, if it is not of the newest slot.
-    fn old_due(&self, now: Instant, flush_interval: Duration) -> Option<Instant> {
-        let oldest = self.waiting.front()?;
-        if self.is_live(oldest) || (self.spool_first && !self.oldest_is_spooled()) {
-            return None;
-        }
-        if !self.paced || self.oldest_continues() {
-            return Some(now);
-        }
-        // Counted from where a slot began: a sink that needs more than half an interval
-        // for one slot would otherwise never come to the old ones.
-        let after_old = self.last_old.map(|began| began + flush_interval);
-        let after_live = self.last_live.map(|(began, _)| began + flush_interval / 2);
-        Some(now.max(after_old.max(after_live).unwrap_or(now)))
+    /// The number of the newest slot.
+    fn live(&self) -> u64 {
+        self.number_next - 1
     }
 
     /// The part on its way was written whole.
@@ -319,99 +269,118 @@ impl Backlog {
     pub fn sent(&mut self) -> Delivery {
         let mut entry = self.on_its_way.take().expect("a part is on its way");
         self.forget(&entry);
-        match std::mem::replace(&mut entry.origin, Origin::Repeated) {
-            Origin::Pushed => Delivery::First(Sent(entry)),
-            Origin::Spooled(key) => Delivery::FromSpool(key, Sent(entry)),
-            Origin::Repeated => Delivery::Again,
+        let (lines, bytes) = (entry.part.lines, entry.part.size_bytes());
+        let lines = match std::mem::replace(&mut entry.origin, Origin::Repeated) {
+            Origin::Pushed => lines,
+            // The lines of its file are counted as superseded.
+            Origin::Spooled if entry.is_superseded => return Delivery::default(),
+            Origin::Spooled => self.delivered(&entry.part),
+            Origin::Repeated => return Delivery::default(),
+            Origin::InFile => unreachable!("it is no part"),
+        };
+        entry.is_written = false;
+        Delivery {
+            lines,
+            bytes,
+            sent: Some(Sent(entry)),
         }
     }
 
-    /// The part on its way was cut off: it takes its place again, to be sent whole.
+    /// The part on its way was cut off: it takes its place again, to be sent whole, unless its slot
+    /// came again. Returns the lines that are not sent because of that.
     ///
     /// # Panics
     /// If none is on its way.
-    pub fn cut_off(&mut self) {
+    pub fn cut_off(&mut self) -> u64 {
         let entry = self.on_its_way.take().expect("a part is on its way");
-        self.insert(entry);
+        if !entry.is_superseded {
+            self.insert(entry);
+            return 0;
+        }
+        self.forget(&entry);
+        match entry.origin {
+            Origin::Pushed => entry.part.lines,
+            Origin::Repeated | Origin::Spooled | Origin::InFile => 0,
+        }
     }
 
-    /// The part on its way is not sent any more; returns it.
+    /// The part on its way is not sent any more; returns its lines.
     ///
     /// # Panics
     /// If none is on its way.
-    pub fn give_up(&mut self) -> Part {
+    pub fn give_up(&mut self) -> u64 {
         let entry = self.on_its_way.take().expect("a part is on its way");
         self.forget(&entry);
-        entry.part
+        match entry.origin {
+            Origin::Pushed => entry.part.lines,
+            Origin::Spooled if !entry.is_superseded => self.delivered(&entry.part),
+            Origin::Spooled | Origin::Repeated | Origin::InFile => 0,
+        }
     }
 
     /// Sends a part again that was sent, because its connection ended and nobody knows how much
     /// of it arrived. It takes its old place, but counts neither as queued nor as dropped, and is
     /// the first to make room: a peer that closes each connection after one part must not make
-    /// memory grow.
+    /// memory grow. Of a slot that came again nothing is repeated.
     pub fn repeat(&mut self, sent: Sent) {
+        if self.came_again(&sent.0) {
+            return;
+        }
         self.repeated_bytes += sent.part().size_bytes();
         self.insert(sent.0);
         self.make_room_of_repeated();
     }
 
-    /// The daemon stops: no slot waits for its time any more.
+    /// The daemon stops: no slot waits for its time any more, and files stay where they are.
     pub fn stop_pacing(&mut self) {
         self.paced = false;
     }
 
-    /// Gives up all that was pushed and returns it; what is in files stays there.
+    /// The consumer's time is over: what was on its way waits again. Returns what [`Backlog::cut_off`]
+    /// does.
+    pub fn stop(&mut self) -> u64 {
+        match &self.on_its_way {
+            Some(_) => self.cut_off(),
+            None => 0,
+        }
+    }
+
+    /// Gives up all that is in memory and returns what of it was pushed, oldest first; what is in
+    /// files stays there.
+    ///
+    /// # Panics
+    /// If a part is on its way.
     pub fn clear(&mut self) -> Vec<Part> {
-        let rest = self.waiting.drain(..).chain(self.on_its_way.take());
-        let mut rest: Vec<Entry> = rest
-            .filter(|entry| entry.origin == Origin::Pushed)
-            .collect();
-        rest.sort_by_key(Entry::place);
-        (self.lines, self.bytes, self.repeated_bytes) = (0, 0, 0);
-        rest.into_iter().map(|entry| entry.part).collect()
+        assert!(self.on_its_way.is_none(), "it is cut off before");
+        let (in_memory, in_files) = self.waiting.drain(..).partition(Entry::is_in_memory);
+        let in_memory: VecDeque<Entry> = in_memory;
+        self.waiting = in_files;
+        for entry in &in_memory {
+            self.forget(entry);
+        }
+        let pushed = in_memory.into_iter();
+        let pushed = pushed.filter(|entry| entry.origin == Origin::Pushed);
+        pushed.map(|entry| entry.part).collect()
     }
 
-    /// Whether nothing waits and nothing is on its way.
+    /// Whether nothing is in memory, be it on its way.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.on_its_way.is_none()
+        self.on_its_way.is_none() && !self.waiting.iter().any(Entry::is_in_memory)
     }
 
-    /// How many parts wait, the one on its way not counted.
+    /// How many parts wait, the one on its way not counted, and each file as one.
     pub fn waiting_count(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Lines that wait or are on their way.
+    /// Lines in memory that wait or are on their way.
     pub fn lines(&self) -> u64 {
         self.lines
     }
 
-    /// Bytes that wait or are on their way.
+    /// Bytes in memory that wait or are on their way.
     pub fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    /// Whether the oldest came from the spool, be it to be sent once more.
-    fn oldest_is_spooled(&self) -> bool {
-        let oldest = self.waiting.front();
-        oldest.is_some_and(|oldest| oldest.number == SPOOLED)
-    }
-
-    fn newest_is_live(&self) -> bool {
-        let newest = self.waiting.back();
-        newest.is_some_and(|newest| self.is_live(newest))
-    }
-
-    fn is_live(&self, entry: &Entry) -> bool {
-        entry.number + 1 == self.number_next
-    }
-
-    /// Whether the oldest is of the slot that is under way, so that it does not wait for its time.
-    fn oldest_continues(&self) -> bool {
-        let (oldest, under_way) = (self.waiting.front(), &self.old_under_way);
-        oldest
-            .zip(under_way.as_ref())
-            .is_some_and(|(oldest, under_way)| oldest.part.continues(under_way))
     }
 
     fn insert(&mut self, entry: Entry) {
@@ -423,14 +392,14 @@ impl Backlog {
 
     /// Removes parts that were sent once already, oldest first, until all that is held fits.
     fn make_room_of_repeated(&mut self) {
-        while self.bytes + self.repeated_bytes > self.bytes_max
+        while self.bytes - self.writing_bytes + self.repeated_bytes > self.bytes_max
             && self.remove_oldest(Origin::Repeated).is_some()
         {}
     }
 
-    /// Removes the oldest of these that waits.
+    /// Removes the oldest of these that waits and is not being written.
     fn remove_oldest(&mut self, origin: Origin) -> Option<Entry> {
-        let of_origin = |entry: &Entry| entry.origin == origin;
+        let of_origin = |entry: &Entry| entry.origin == origin && !entry.is_written;
         let oldest = self.waiting.iter().position(of_origin)?;
         let entry = self.waiting.remove(oldest)?;
         self.forget(&entry);
@@ -439,16 +408,24 @@ impl Backlog {
 
     /// Takes an entry that has left the queue out of the sums.
     fn forget(&mut self, entry: &Entry) {
+        let size_bytes = entry.part.size_bytes();
         match entry.origin {
             Origin::Pushed => {
                 self.lines -= entry.part.lines;
-                self.bytes -= entry.part.size_bytes();
+                self.bytes -= size_bytes;
+                if entry.is_written {
+                    self.writing_bytes -= size_bytes;
+                }
             }
-            Origin::Repeated => self.repeated_bytes -= entry.part.size_bytes(),
-            Origin::Spooled(_) => {}
+            Origin::Repeated => self.repeated_bytes -= size_bytes,
+            Origin::Spooled | Origin::InFile => {}
         }
     }
 }
+
+/// How many slots are remembered by time stamp and number: more than there are parts of in the hands
+/// of connections.
+const PUSHED_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;

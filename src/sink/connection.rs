@@ -48,6 +48,12 @@ impl<S: Stream> Connection<S> {
         }
     }
 
+    /// Whether the peer has ended the connection, or its half of it: what is written then is lost. That
+    /// may be known before [`Connection::ended`] is, which takes a turn of the event loop.
+    pub(super) fn has_ended(&self) -> bool {
+        self.stream.has_ended()
+    }
+
     /// Says that nothing more is written; what was is still delivered, and reads go on.
     pub(super) fn finish(&self) {
         self.stream.finish();

@@ -19,13 +19,18 @@ pub struct Counters {
     pub bytes_queued: u64,
     /// Lines that wait in the spool, until they are delivered.
     pub lines_spooled: u64,
-    /// Bytes that wait in the spool, until they are delivered.
+    /// What the files of the spool take, in bytes; they are compressed.
     pub bytes_spooled: u64,
-    /// Lines given up because queue and spool were full or the sink is gone for good.
+    /// Lines given up because queue and spool were full, a file of the spool was too old or could not be
+    /// read, or the sink is gone for good.
     pub lines_dropped: u64,
     /// Lines that waited when the slot of their time stamp came again, whole: that one is sent in
     /// their place.
     pub lines_superseded: u64,
+    /// How often the spool could not be written or read.
+    pub spool_errors: u64,
+    /// Files of the spool that were set aside because they were damaged.
+    pub spool_damaged: u64,
     /// Connections made after the first one; those of a sink that makes one for each slot do not
     /// count.
     pub reconnects: u64,
@@ -33,6 +38,13 @@ pub struct Counters {
     pub last_slot: LastSlot,
     /// When a connection last failed, in seconds since 1970; 0 if none did.
     pub last_failure_unix_s: u64,
+}
+
+impl Counters {
+    /// Lines that are still to be sent, from memory or files.
+    pub fn lines_waiting(&self) -> u64 {
+        self.lines_queued + self.lines_spooled
+    }
 }
 
 /// The slot that a sink wrote last, as far as it is written.

@@ -117,21 +117,13 @@ impl Graphite {
             };
             let part = tokio::select! {
                 biased;
-                end = connection.ended() => {
-                    if end.is_err() || last_sent.is_recent() {
-                        last_sent.repeat(&self.queue);
-                    }
-                    return match proof {
-                        Proof::StandsAt(_) => end.and(Err(closed_at_once())),
-                        Proof::NothingSent | Proof::Proven => end,
-                    };
-                }
+                end = connection.ended() => return self.ended(end, last_sent, &proof),
                 () = tokio::time::sleep_until(proven_at.into()),
                     if matches!(proof, Proof::StandsAt(_)) =>
                 {
                     proof = Proof::Proven;
                     backoff.reset();
-                    outage.end(self.queue.name(), self.queue.counters().lines_queued);
+                    outage.end(self.queue.name(), self.queue.counters().lines_waiting());
                     continue;
                 }
                 part = self.queue.take() => part,
@@ -139,6 +131,11 @@ impl Graphite {
             let Some(part) = part else {
                 return finish(connection, last_sent, &self.queue, self.patience.close).await;
             };
+            if connection.has_ended() {
+                self.queue.cut_off();
+                let end = connection.ended().await;
+                return self.ended(end, last_sent, &proof);
+            }
             if let Err(error) = self.write(&connection, &part).await {
                 last_sent.repeat(&self.queue);
                 return Err(error);
@@ -147,6 +144,17 @@ impl Graphite {
             if matches!(proof, Proof::NothingSent) {
                 proof = Proof::StandsAt(Instant::now() + IN_DOUBT);
             }
+        }
+    }
+
+    /// The peer has ended the connection: what it may not have read is sent again.
+    fn ended(&self, end: io::Result<()>, last_sent: LastSent, proof: &Proof) -> io::Result<()> {
+        if end.is_err() || last_sent.is_recent() {
+            last_sent.repeat(&self.queue);
+        }
+        match proof {
+            Proof::StandsAt(_) => end.and(Err(closed_at_once())),
+            Proof::NothingSent | Proof::Proven => end,
         }
     }
 
@@ -257,20 +265,21 @@ impl Outage {
         }
     }
 
-    fn end(&mut self, sink: &str, lines_queued: u64) {
+    fn end(&mut self, sink: &str, lines_waiting: u64) {
         if let Some(since) = self.since.take() {
             log::info!(
-                "sink {sink} is back after {:.1} s; {lines_queued} lines are still queued",
+                "sink {sink} is back after {:.1} s; {lines_waiting} lines are still to be sent",
                 since.elapsed().as_secs_f64()
             );
         }
     }
 }
 
-/// The most bytes of a slot that are kept to be sent again: more than the kernels of both sides hold
-/// of a connection whose peer reads as things come. One that hangs may leave more unread: Linux lets
-/// a receive buffer grow to `net.ipv4.tcp_rmem`, which may be 32 MiB.
-const REPEATED_BYTES_MAX: u64 = 8 << 20;
+/// The most bytes of a slot that are kept to be sent again: more than both kernels hold of a connection,
+/// 4 MiB of ours (`net.ipv4.tcp_wmem`) and 6 MiB of the peer's (`net.ipv4.tcp_rmem`) as Linux has it.
+/// Where these limits were raised a peer that hangs may leave more unread: of a larger slot the start is
+/// lost then, and nobody knows how much.
+const REPEATED_BYTES_MAX: u64 = 16 << 20;
 
 /// A part is in doubt when its connection ends, even in order, this soon after.
 const IN_DOUBT: Duration = Duration::from_secs(1);

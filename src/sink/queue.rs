@@ -1,14 +1,19 @@
 //! The bounded queue between the flusher and one sink: pushing never waits for the sink.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::backlog::{Backlog, Delivery, Next, Order, Sent};
-use super::spool::{SpoolKey, SpoolSize};
+use super::backlog::{Backlog, Found, Loaded, Next, Order, Sent, SpoolLimits, Written};
 use super::spooler::{Job, SpoolLink};
 use super::{Counters, LastSlot, Part};
+
+mod losses;
+mod state;
+
+use losses::Reason;
+use state::{State, WRITE_AGAIN_AFTER, unix_s};
 
 /// A sink's queue. The flusher pushes; one consumer takes, either a task ([`Queue::take`]) or a
 /// thread ([`Queue::take_blocking`]), and says after each part what became of it.
@@ -23,38 +28,12 @@ pub struct Queue {
     changed_blocking: Condvar,
 }
 
-#[derive(Debug)]
-struct State {
-    backlog: Backlog,
-    spool: Option<SpoolLink>,
-    counters: Counters,
-    closed: bool,
-    refuses: bool,
-    /// The slot that is being pushed has not ended.
-    in_slot: bool,
-    /// The consumer's time is over: what it still says is of no account.
-    over: bool,
-    /// Drops that no log line has told of yet, and when one last did.
-    untold: Dropped,
-    told: Option<Instant>,
-}
-
 impl Queue {
     /// An empty queue of at most `bytes_max` bytes; `name` is what log lines call the sink.
     pub fn new(name: String, order: Order, bytes_max: u64) -> Queue {
         Queue {
             name,
-            state: Mutex::new(State {
-                backlog: Backlog::new(order, bytes_max),
-                spool: None,
-                counters: Counters::default(),
-                closed: false,
-                refuses: false,
-                in_slot: false,
-                over: false,
-                untold: Dropped::default(),
-                told: None,
-            }),
+            state: Mutex::new(State::new(Backlog::new(order, bytes_max))),
             changed: Notify::new(),
             changed_blocking: Condvar::new(),
         }
@@ -72,17 +51,23 @@ impl Queue {
         state.backlog.begin_slot(Instant::now());
     }
 
-    /// The slot is whole: no further part of it comes.
+    /// The slot is whole: no further part of it comes. While the sink is down it goes to the spool at
+    /// once.
     pub fn end_slot(&self) {
-        self.lock().in_slot = false;
-        self.notify();
+        let mut state = self.lock();
+        state.in_slot = false;
+        if state.is_down {
+            state.spill();
+        }
+        self.settle(state);
     }
 
     /// Hands a part of a slot over; never waits. The parts of a slot come in their order, none
-    /// between them. When the queue is full, the oldest parts go to the spool, or are dropped,
-    /// counted, and at most once a minute logged. A part without bytes is for a command, which is
-    /// started for every slot. Behind others that wait it is left out: what takes no room in the
-    /// queue must not wait there in any number.
+    /// between them. With the first part of a slot older ones go to the spool. When the queue is
+    /// full, all of it goes there, or the oldest parts are dropped, counted, and at most once a
+    /// minute logged. A part without bytes is for a command, which is started for every slot. Behind
+    /// others that wait it is left out: what takes no room in the queue must not wait there in any
+    /// number.
     pub fn push(&self, part: Part) {
         let mut state = self.lock();
         if part.size_bytes() == 0 && state.backlog.waiting_count() > 0 {
@@ -93,30 +78,27 @@ impl Queue {
             state.counters.lines_dropped += part.lines;
             return;
         }
-        if part.index == 0 {
+        let begins = part.index == 0;
+        if begins {
             state.counters.lines_superseded += state.backlog.supersede(part.end_unix_s);
         }
-        let given_up = state.backlog.push(part);
-        let bytes_max = state.backlog.bytes_max();
-        let dropped = state.spool_or_drop(given_up, bytes_max);
-        let tell = state.tell(dropped, Instant::now());
-        drop(state);
-        self.notify();
-        self.log_dropped(tell, bytes_max);
+        state.backlog.push(part);
+        if begins {
+            state.drop_over_limits();
+            state.spill();
+        }
+        state.make_room();
+        self.settle(state);
     }
 
     /// The counters, all of one moment.
     pub fn counters(&self) -> Counters {
         let state = self.lock();
-        let spooled = state
-            .spool
-            .as_ref()
-            .map_or_else(SpoolSize::default, |spool| spool.size);
         Counters {
             lines_queued: state.backlog.lines(),
             bytes_queued: state.backlog.bytes(),
-            lines_spooled: spooled.lines,
-            bytes_spooled: spooled.bytes,
+            lines_spooled: state.backlog.lines_in_files(),
+            bytes_spooled: state.backlog.bytes_in_files(),
             ..state.counters
         }
     }
@@ -153,10 +135,10 @@ impl Queue {
     /// dropped at any await without losing a part.
     pub async fn take(&self) -> Option<Part> {
         loop {
-            let due = match self.look(Backlog::next) {
+            let due = match self.look(State::next) {
                 Look::Ready(Next::Send(part)) => return Some(part),
                 Look::Ready(Next::WaitUntil(due)) => Some(due),
-                Look::Ready(Next::Idle) => None,
+                Look::Ready(Next::Idle | Next::Load(_)) => None,
                 Look::Ended => return None,
             };
             self.wait(due).await;
@@ -167,7 +149,7 @@ impl Queue {
     /// the queue is closed and empty.
     pub async fn wait_for_part(&self) -> bool {
         loop {
-            let due = match self.look(|backlog, now| backlog.due(now)) {
+            let due = match self.look(State::due) {
                 Look::Ready(Some(due)) if due <= Instant::now() => return true,
                 Look::Ready(due) => due,
                 Look::Ended => return false,
@@ -193,7 +175,7 @@ impl Queue {
     }
 
     fn has_due_part(&self) -> bool {
-        match self.look(|backlog, now| backlog.due(now)) {
+        match self.look(State::due) {
             Look::Ready(due) => due.is_some_and(|due| due <= Instant::now()),
             Look::Ended => false,
         }
@@ -207,10 +189,10 @@ impl Queue {
             if state.closed && state.backlog.is_empty() {
                 return None;
             }
-            let timeout = match state.backlog.next(now) {
+            let timeout = match state.next(now) {
                 Next::Send(part) => return Some(part),
                 Next::WaitUntil(due) => due - now,
-                Next::Idle => Duration::MAX,
+                Next::Idle | Next::Load(_) => Duration::MAX,
             };
             let waited = self.changed_blocking.wait_timeout(state, timeout);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -223,23 +205,14 @@ impl Queue {
         if state.over {
             return None;
         }
-        let sent = match state.backlog.sent() {
-            Delivery::First(sent) => Some(sent),
-            Delivery::FromSpool(key, sent) => {
-                if let Some(spool) = &mut state.spool {
-                    spool.delivered(key, sent.part());
-                }
-                Some(sent)
-            }
-            Delivery::Again => None,
-        };
-        if let Some(sent) = &sent {
-            state.counters.lines_sent += sent.part().lines;
-            state.counters.bytes_sent += sent.part().size_bytes();
-        }
+        state.is_down = false;
+        let delivery = state.backlog.sent();
+        state.counters.lines_sent += delivery.lines;
+        state.counters.bytes_sent += delivery.bytes;
+        state.send_jobs();
         drop(state);
         self.changed_blocking.notify_all();
-        sent
+        delivery.sent
     }
 
     /// A part was written whole, which took so long.
@@ -253,16 +226,21 @@ impl Queue {
         last.size_bytes += part.size_bytes();
     }
 
-    /// A connection could not be made, or broke.
+    /// A connection could not be made, or broke: until something is sent, slots go to the spool as
+    /// soon as they are whole.
     pub fn count_failure(&self) {
-        self.lock().counters.last_failure_unix_s = unix_s();
+        let mut state = self.lock();
+        state.counters.last_failure_unix_s = unix_s();
+        state.is_down = true;
+        state.spill();
+        self.settle(state);
     }
 
     /// The part taken last was not written whole: it is queued again.
     pub fn cut_off(&self) {
         let mut state = self.lock();
         if !state.over {
-            state.backlog.cut_off();
+            state.counters.lines_superseded += state.backlog.cut_off();
         }
     }
 
@@ -272,8 +250,8 @@ impl Queue {
         if state.over {
             return;
         }
-        let lines = state.backlog.give_up().lines;
-        state.counters.lines_dropped += lines;
+        state.counters.lines_dropped += state.backlog.give_up();
+        state.send_jobs();
         drop(state);
         self.changed_blocking.notify_all();
     }
@@ -285,7 +263,10 @@ impl Queue {
 
     /// The part's connection ended in doubt: it is sent again, see [`Backlog::repeat`].
     pub fn repeat(&self, sent: Sent) {
-        self.lock().backlog.repeat(sent);
+        let mut state = self.lock();
+        if !state.over {
+            state.backlog.repeat(sent);
+        }
     }
 
     /// The sink is gone for good: drops and counts what waits and all that is pushed after.
@@ -316,61 +297,88 @@ impl Queue {
         }
     }
 
-    /// Gives up parts to this spool from now on, and takes what it holds for its own.
-    pub(super) fn attach_spool(&self, jobs: mpsc::Sender<Job>, found: SpoolSize) {
-        let mut state = self.lock();
-        state.counters.lines_pushed += found.lines;
-        state.spool = Some(SpoolLink::new(jobs, found));
+    /// Slots go to this spool from now on.
+    pub(super) fn attach_spool(&self, spool: SpoolLink) {
+        self.lock().spool = Some(spool);
     }
 
-    /// The spool has written so many bytes, or failed to; what it lost thereby is dropped.
-    pub(super) fn spool_written(&self, bytes: u64, lost: SpoolSize) {
+    /// What the spool holds of an earlier run, and how many files of it are damaged.
+    pub(super) fn spool_found(&self, found: &[Found], damaged: u64) {
         let mut state = self.lock();
-        state.counters.lines_dropped += lost.lines;
+        state.counters.spool_damaged += damaged;
+        state.counters.lines_pushed += state.backlog.found(found);
+        state.drop_over_limits();
+        self.settle(state);
+    }
+
+    /// The spool has written what it was asked to, or failed to: then it stays in memory.
+    pub(super) fn spool_written(&self, result: Option<Written>) {
+        let mut state = self.lock();
+        state.backlog.written(result);
+        if result.is_none() {
+            state.counters.spool_errors += 1;
+            state.backlog.stop_spilling();
+        }
         if let Some(spool) = &mut state.spool {
-            spool.written(bytes, lost);
+            let again = Instant::now() + WRITE_AGAIN_AFTER;
+            spool.write_from = result.is_none().then_some(again);
         }
+        state.drop_over_limits();
+        state.write_next();
+        state.make_room();
+        self.settle(state);
     }
 
-    /// The spool has read its oldest part, or has none.
-    pub(super) fn spool_loaded(&self, loaded: Option<(SpoolKey, Part)>) {
+    /// The spool has read what it was asked to. What it cannot read is lost, be it because a file is
+    /// damaged.
+    pub(super) fn spool_loaded(&self, loaded: Option<Loaded>, is_damaged: bool) {
         let mut state = self.lock();
-        match loaded {
-            Some((key, part)) if !state.over => state.backlog.insert_spooled(key, part),
-            Some(_) => {}
-            None => {
-                if let Some(spool) = &mut state.spool {
-                    spool.loaded_nothing();
-                }
-            }
+        if loaded.is_none() {
+            state.counters.spool_damaged += u64::from(is_damaged);
+            state.counters.spool_errors += u64::from(!is_damaged);
         }
-        drop(state);
-        self.notify();
+        let lines = state.backlog.loaded(loaded);
+        state.lose(Reason::Unreadable, lines);
+        self.settle(state);
     }
 
-    /// To be called when the consumer's time is over: hands what is left to the spool, whose
-    /// thread ends when it has written that. Without a spool it is dropped and counted.
+    /// To be called when the consumer's time is over: hands what is left to the spool, whose thread
+    /// ends when it has written that. What it has not written in time is lost: see
+    /// [`Queue::give_up_rest`].
     pub fn end(&self) {
         let mut state = self.lock();
         state.over = true;
-        let rest = state.backlog.clear();
-        // Memory does not grow by it: the parts are here already.
-        state.spool_or_drop(rest, u64::MAX);
+        state.counters.lines_superseded += state.backlog.stop();
+        state.spill();
         if let Some(spool) = &state.spool {
-            spool.end();
+            spool.ask(Job::End);
         }
+    }
+
+    /// Drops and counts what is in memory.
+    pub fn give_up_rest(&self) {
+        let mut state = self.lock();
+        let rest = state.backlog.clear();
+        state.counters.lines_dropped += rest.iter().map(|part| part.lines).sum::<u64>();
     }
 
     /// Holds this much and takes slots in this order from now on. What does not fit any more goes
     /// the way of what is pushed to a full queue.
     pub fn change(&self, bytes_max: u64, order: Order) {
         let mut state = self.lock();
-        let given_up = state.backlog.change(order, bytes_max);
-        let dropped = state.spool_or_drop(given_up, bytes_max);
-        let tell = state.tell(dropped, Instant::now());
-        drop(state);
-        self.notify();
-        self.log_dropped(tell, bytes_max);
+        state.backlog.change(order, bytes_max);
+        state.make_room();
+        self.settle(state);
+    }
+
+    /// The spool holds at most this much from now on.
+    pub fn limit_spool(&self, limits: SpoolLimits) {
+        let mut state = self.lock();
+        if let Some(spool) = &mut state.spool {
+            spool.limits = limits;
+        }
+        state.drop_over_limits();
+        self.settle(state);
     }
 
     /// The newest slot waits so long from now on, see [`Backlog::set_live_delay`].
@@ -378,40 +386,23 @@ impl Queue {
         self.lock().backlog.set_live_delay(delay);
     }
 
-    /// The spool holds at most this much from its next part on.
-    pub fn resize_spool(&self, bytes_max: u64) {
-        if let Some(spool) = &self.lock().spool {
-            spool.resize(bytes_max);
+    /// Tells whoever waits, and the log, of what has changed.
+    fn settle(&self, mut state: MutexGuard<'_, State>) {
+        state.send_jobs();
+        let to_tell = std::mem::take(&mut state.to_tell);
+        drop(state);
+        self.notify();
+        for (reason, lines) in to_tell {
+            reason.tell(&self.name, lines);
         }
     }
 
-    fn log_dropped(&self, dropped: Option<Dropped>, bytes_max: u64) {
-        if let Some(dropped) = dropped {
-            log::error!(
-                "sink {}: its queue is full ({bytes_max} bytes): dropped the oldest {} lines; a \
-                 larger queue_bytes bridges longer outages",
-                self.name,
-                dropped.lines
-            );
-        }
-    }
-
-    fn look<T>(&self, decide: impl FnOnce(&mut Backlog, Instant) -> T) -> Look<T> {
+    fn look<T>(&self, decide: impl FnOnce(&mut State, Instant) -> T) -> Look<T> {
         let mut state = self.lock();
         if state.closed && state.backlog.is_empty() {
             return Look::Ended;
         }
-        let State {
-            backlog,
-            spool,
-            closed,
-            ..
-        } = &mut *state;
-        if let Some(spool) = spool {
-            // What is in files at the end stays there.
-            backlog.set_spool_first(!*closed && spool.ask_for_oldest());
-        }
-        Look::Ready(decide(backlog, Instant::now()))
+        Look::Ready(decide(&mut state, Instant::now()))
     }
 
     async fn wait(&self, due: Option<Instant>) {
@@ -435,57 +426,10 @@ impl Queue {
     }
 }
 
-fn unix_s() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    // A clock that shows a time before 1970 is as good as one that shows 1970.
-    since.unwrap_or_default().as_secs()
-}
-
 enum Look<T> {
     Ready(T),
     Ended,
 }
-
-/// What was given up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Dropped {
-    parts: u64,
-    lines: u64,
-}
-
-impl State {
-    /// Hands parts to the spool, if there is one and it keeps up; counts the others as dropped.
-    fn spool_or_drop(&mut self, given_up: Vec<Part>, handed_bytes_max: u64) -> Dropped {
-        let mut dropped = Dropped::default();
-        for part in given_up {
-            let refused = match &mut self.spool {
-                Some(spool) => spool.hand_over(part, handed_bytes_max),
-                None => Err(part),
-            };
-            if let Err(part) = refused {
-                dropped.parts += 1;
-                dropped.lines += part.lines;
-            }
-        }
-        self.counters.lines_dropped += dropped.lines;
-        dropped
-    }
-
-    /// Notes what was dropped; returns what to log about, at most once per [`TELL_EVERY`].
-    fn tell(&mut self, dropped: Dropped, now: Instant) -> Option<Dropped> {
-        self.untold.parts += dropped.parts;
-        self.untold.lines += dropped.lines;
-        let quiet = self.told.is_some_and(|told| now - told < TELL_EVERY);
-        if self.untold.parts == 0 || quiet {
-            return None;
-        }
-        self.told = Some(now);
-        Some(std::mem::take(&mut self.untold))
-    }
-}
-
-/// The least time between two log lines about a full queue.
-const TELL_EVERY: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

@@ -1,317 +1,240 @@
 //! Slots in files: what a sink could not take in time waits on disk, also across a restart.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::Part;
+use super::address::{Place, SinkAddress};
+use super::backlog::{Found, Load, Loaded, Written};
 
-/// Names one part of a slot in the spool; the order is that of the slots and of their parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SpoolKey {
-    /// The end of the slot, in seconds since 1970.
-    pub end_unix_s: u64,
-    /// In the order in which the parts of one second came.
-    pub number: u64,
-    /// The place of the part in its slot.
-    pub index: u32,
-}
+pub mod file;
 
-/// What one file holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SpoolSize {
-    /// Lines of text, or tuples in pickles.
-    pub lines: u64,
-    /// The size of the file.
-    pub bytes: u64,
-}
+use file::{BlockWriter, Framing, HEAD_BYTES, Head, read_blocks};
 
-/// The files of one sink in a folder that other sinks may share. A file is named
-/// `SINK.END.NUMBER.INDEX.LINES.slot` and holds the bytes of a part of a slot; it has this name only
-/// once it is whole and on disk.
-#[derive(Debug)]
+/// The files of one sink, in a folder of their own: one for each slot, named `END.zst` after the slot's
+/// time stamp. A file has this name only once it is whole and on disk.
 pub struct Spool {
     folder: PathBuf,
-    sink: String,
-    bytes_max: u64,
-    files: BTreeMap<SpoolKey, SpoolSize>,
-    bytes: u64,
-    number_next: u64,
+    framing: Framing,
+    writer: BlockWriter,
     /// Held for as long as the spool is in use.
     _lock: File,
 }
 
+/// What a folder held when it was opened.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// Slots that wait, oldest first.
+    pub found: Vec<Found>,
+    /// How many damaged files were set aside.
+    pub damaged: u64,
+}
+
 impl Spool {
-    /// Opens the folder, makes it if it is missing, and finds the slots of an earlier run. `sink`
-    /// is the sink's name in own metrics: it has no dots.
+    /// Opens the folder, makes it if it is missing, and finds the slots of an earlier run. What is no
+    /// whole slot is set aside.
     ///
     /// # Errors
-    /// If the folder cannot be made, read, or written to, or if another daemon uses it for a sink of
-    /// the same name: each would write over the files of the other.
-    pub fn open(folder: &Path, sink: &str, bytes_max: u64) -> io::Result<Spool> {
-        fs::create_dir_all(folder)?;
-        let lock = File::create(folder.join(format!("{sink}.lock")))?;
+    /// If the folder cannot be made, read, or written to, or if another daemon uses it: each would
+    /// write over the files of the other.
+    pub fn open(folder: &Path, framing: Framing) -> io::Result<(Spool, Contents)> {
+        // Names and values are nobody else's business.
+        let mut private = DirBuilder::new();
+        private.recursive(true).mode(0o700).create(folder)?;
+        let lock = open_private(&folder.join(".lock"))?;
         // A file system that knows no locks is taken at its word.
         if let Err(TryLockError::WouldBlock) = lock.try_lock() {
             return Err(io::Error::other(
-                "another daemon, or the sink that this one shall replace, has a spool of this name there",
+                "another daemon, or the sink that this one shall replace, has its spool there",
             ));
         }
-        let mut spool = Spool {
+        let spool = Spool {
             folder: folder.to_owned(),
-            sink: sink.to_owned(),
-            bytes_max,
-            files: BTreeMap::new(),
-            bytes: 0,
-            number_next: 0,
+            framing,
+            writer: BlockWriter::new()?,
             _lock: lock,
         };
+        let mut contents = Contents::default();
         for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            let Some((key, lines)) = spool.parse_name(&entry.file_name().to_string_lossy()) else {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') && name.ends_with(".new") {
+                // The process was killed while it wrote it.
+                fs::remove_file(&path)?;
+            }
+            let Some(end_unix_s) = parse_name(&name) else {
                 continue;
             };
-            let bytes = entry.metadata()?.len();
-            spool.number_next = spool.number_next.max(key.number + 1);
-            spool.insert(key, SpoolSize { lines, bytes });
+            match File::open(&path).and_then(|mut file| read_head(&mut file)) {
+                Ok(head) => contents.found.push(Found {
+                    end_unix_s,
+                    lines: head.lines,
+                    bytes: head.bytes,
+                    offset: HEAD_BYTES,
+                }),
+                Err(error) if is_damage(&error) => {
+                    log::warn!("{}: {error}; it is set aside", path.display());
+                    spool.set_aside(end_unix_s)?;
+                    contents.damaged += 1;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        // Fails now rather than in the outage that the spool is for.
-        File::create(spool.temporary())?;
-        fs::remove_file(spool.temporary())?;
-        Ok(spool)
+        contents.found.sort_by_key(|found| found.end_unix_s);
+        Ok((spool, contents))
     }
 
-    /// Writes a part to disk and returns what was removed, oldest first, to keep to the limit:
-    /// perhaps the part itself. The part `keep` stays.
+    /// Writes parts to the end of the file of a slot, whether or not there is one. All of them are on
+    /// disk then, or none.
     ///
     /// # Errors
-    /// If the file cannot be written; then nothing of it stays.
-    pub fn write(&mut self, part: &Part, keep: Option<SpoolKey>) -> io::Result<SpoolSize> {
-        let key = SpoolKey {
-            end_unix_s: part.end_unix_s,
-            number: self.number_next,
-            index: part.index,
-        };
-        let size = SpoolSize {
-            lines: part.lines,
-            bytes: part.size_bytes(),
-        };
-        let written = self.write_file(key, part);
+    /// If that fails; a file that was there before stays as it was.
+    pub fn write(&mut self, end_unix_s: u64, parts: &[Part]) -> io::Result<Written> {
+        let written = self.write_aside(end_unix_s, parts);
         if written.is_err() {
             // What there is of it would take up the room that may have been missing.
-            let _ = fs::remove_file(self.temporary());
+            let _ = fs::remove_file(self.aside(end_unix_s));
         }
-        written?;
-        self.number_next += 1;
-        self.insert(key, size);
-        let mut removed = SpoolSize::default();
-        while self.bytes > self.bytes_max {
-            let oldest = self.files.iter().find(|(key, _)| Some(**key) != keep);
-            let Some((&key, &size)) = oldest else {
-                break;
-            };
-            // A file that stays is found at the next start; its part is given up now.
-            let _ = self.remove(key);
-            removed.lines += size.lines;
-            removed.bytes += size.bytes;
+        written
+    }
+
+    fn write_aside(&mut self, end_unix_s: u64, parts: &[Part]) -> io::Result<Written> {
+        let (aside, path) = (self.aside(end_unix_s), self.path(end_unix_s));
+        let mut file = open_private(&aside)?;
+        let mut head = Head::default();
+        head.write(&mut file)?;
+        head.bytes = HEAD_BYTES;
+        match File::open(&path) {
+            Ok(mut before) => {
+                head = read_head(&mut before)?;
+                before.seek(SeekFrom::Start(HEAD_BYTES))?;
+                io::copy(&mut before, &mut file)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
-        Ok(removed)
+        let offset = head.bytes;
+        for part in parts {
+            head.bytes += self.writer.write(&mut file, part)?;
+            head.lines += part.lines;
+        }
+        file.seek(SeekFrom::Start(0))?;
+        head.write(&mut file)?;
+        file.sync_all()?;
+        fs::rename(aside, path)?;
+        // The name is on disk only once the folder is.
+        File::open(&self.folder)?.sync_all()?;
+        let bytes = head.bytes;
+        Ok(Written { offset, bytes })
     }
 
-    /// Holds at most so many bytes from the next [`Spool::write`] on.
-    pub fn resize(&mut self, bytes_max: u64) {
-        self.bytes_max = bytes_max;
-    }
-
-    /// The oldest part.
-    pub fn oldest(&self) -> Option<SpoolKey> {
-        self.files.first_key_value().map(|(key, _)| *key)
-    }
-
-    /// Reads a part; its file stays.
+    /// Reads a part, or all that follow; the file stays.
     ///
     /// # Errors
-    /// If the file cannot be read, or changed its size: half a part would tear a line.
-    pub fn read(&self, key: SpoolKey) -> io::Result<Part> {
-        let size = self.files.get(&key).copied().unwrap_or_default();
-        let bytes = fs::read(self.path(key, size.lines))?;
-        if bytes.len() as u64 != size.bytes {
-            return Err(io::Error::other("somebody changed the file"));
-        }
-        Ok(Part {
-            end_unix_s: key.end_unix_s,
-            index: key.index,
-            lines: size.lines,
-            chunks: vec![bytes.into()],
+    /// If it cannot be read; see [`is_damage`].
+    pub fn read(&self, load: Load) -> io::Result<Loaded> {
+        let mut file = File::open(self.path(load.end_unix_s))?;
+        let bytes = read_head(&mut file)?.bytes;
+        let blocks = read_blocks(&mut file, bytes, load.offset, self.framing, load.all)?;
+        Ok(Loaded {
+            lines: blocks.lines,
+            bytes: blocks.bytes,
+            next: blocks.next,
         })
     }
 
-    /// Removes a part, and says what it held.
+    /// Removes a file; one that is not there is removed already.
     ///
     /// # Errors
-    /// If the file is there and cannot be removed; it is forgotten nevertheless.
-    pub fn remove(&mut self, key: SpoolKey) -> io::Result<SpoolSize> {
-        let size = self.forget(key);
-        match fs::remove_file(self.path(key, size.lines)) {
+    /// If it is there and cannot be removed.
+    pub fn remove(&self, end_unix_s: u64) -> io::Result<()> {
+        match fs::remove_file(self.path(end_unix_s)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(size),
+            _ => Ok(()),
         }
     }
 
-    /// Leaves a file that cannot be read alone from now on, and says what it should hold.
-    pub fn forget(&mut self, key: SpoolKey) -> SpoolSize {
-        let size = self.files.remove(&key).unwrap_or_default();
-        self.bytes -= size.bytes;
-        size
+    /// Gives a damaged file another name, under which it is left alone.
+    ///
+    /// # Errors
+    /// If it cannot be renamed.
+    pub fn set_aside(&self, end_unix_s: u64) -> io::Result<()> {
+        let path = self.path(end_unix_s);
+        let mut damaged = path.clone().into_os_string();
+        damaged.push(".damaged");
+        fs::rename(path, damaged)
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    fn path(&self, end_unix_s: u64) -> PathBuf {
+        self.folder.join(format!("{end_unix_s}.zst"))
     }
 
-    /// What all files hold.
-    pub fn size(&self) -> SpoolSize {
-        SpoolSize {
-            lines: self.files.values().map(|size| size.lines).sum(),
-            bytes: self.bytes,
+    fn aside(&self, end_unix_s: u64) -> PathBuf {
+        self.folder.join(format!(".{end_unix_s}.zst.new"))
+    }
+}
+
+/// Whether an error means that what a file holds is no slot, or not a whole one.
+pub fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, UnexpectedEof};
+    matches!(error.kind(), InvalidData | UnexpectedEof)
+}
+
+/// The name of a sink's folder in a spool: the same for as long as the sink's address is.
+pub fn folder_name(address: &SinkAddress) -> String {
+    let scheme = address.kind.scheme();
+    let name = match &address.place {
+        Place::Server { host, port } => format!("{scheme}-{host}-{port}"),
+        Place::Output => scheme.to_owned(),
+        // The command itself may hold a password, or be longer than a name may be.
+        Place::Command(command) => {
+            format!("{scheme}-{:016x}", file::checksum_of(command.as_bytes()))
         }
-    }
+    };
+    name.replace(':', "_")
+}
 
-    fn write_file(&self, key: SpoolKey, part: &Part) -> io::Result<()> {
-        let mut file = File::create(self.temporary())?;
-        for chunk in &part.chunks {
-            file.write_all(chunk)?;
-        }
-        file.sync_all()?;
-        fs::rename(self.temporary(), self.path(key, part.lines))?;
-        // The name is on disk only once the folder is.
-        File::open(&self.folder)?.sync_all()
-    }
+/// How many files of a sink lie in a spool in the form that it had before: `NAME.*.slot`, with the
+/// sink's name in own metrics.
+pub fn count_of_old_form(spool: &Path, name: &str) -> usize {
+    let is_old = |entry: fs::DirEntry| {
+        let file = entry.file_name();
+        let file = file.to_string_lossy();
+        let rest = file.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".slot"))
+    };
+    // A folder that cannot be read is told of when it is used.
+    let entries = fs::read_dir(spool).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().is_file())
+        .map(is_old)
+        .filter(|is_old| *is_old)
+        .count()
+}
 
-    fn insert(&mut self, key: SpoolKey, size: SpoolSize) {
-        self.bytes += size.bytes;
-        self.files.insert(key, size);
-    }
+fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)
+}
 
-    fn temporary(&self) -> PathBuf {
-        self.folder.join(format!("{}.new", self.sink))
+fn read_head(file: &mut File) -> io::Result<Head> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no file"));
     }
+    Head::read(file, metadata.len())
+}
 
-    fn path(&self, key: SpoolKey, lines: u64) -> PathBuf {
-        let SpoolKey {
-            end_unix_s,
-            number,
-            index,
-        } = key;
-        let sink = &self.sink;
-        self.folder.join(format!(
-            "{sink}.{end_unix_s:010}.{number:06}.{index}.{lines}.slot"
-        ))
-    }
-
-    /// The part that a file of this sink holds, and how many lines.
-    fn parse_name(&self, name: &str) -> Option<(SpoolKey, u64)> {
-        let rest = name.strip_prefix(&self.sink)?.strip_prefix('.')?;
-        let mut parts = rest.strip_suffix(".slot")?.split('.');
-        let end_unix_s = parts.next()?.parse().ok()?;
-        let number = parts.next()?.parse().ok()?;
-        let index = parts.next()?.parse().ok()?;
-        let lines = parts.next()?.parse().ok()?;
-        let key = SpoolKey {
-            end_unix_s,
-            number,
-            index,
-        };
-        parts.next().is_none().then_some((key, lines))
-    }
+/// The time stamp of a slot's file; nothing else is touched.
+fn parse_name(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".zst")?;
+    let number: u64 = digits.parse().ok()?;
+    // As we write it: not `+1` or `01`.
+    (number.to_string() == digits).then_some(number)
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn slot(end_unix_s: u64) -> Part {
-        Part {
-            end_unix_s,
-            index: 0,
-            lines: 10,
-            chunks: vec![Bytes::from(vec![b'a'; 60]), Bytes::from(vec![b'b'; 40])],
-        }
-    }
-
-    fn keep_none(spool: &mut Spool, end_unix_s: u64) -> SpoolSize {
-        spool.write(&slot(end_unix_s), None).expect("it is written")
-    }
-
-    #[test]
-    fn slots_survive_a_restart_oldest_first() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut spool = Spool::open(folder.path(), "one", 1000).expect("it opens");
-        for end in [20, 10, 20] {
-            keep_none(&mut spool, end);
-        }
-        let other = Spool::open(folder.path(), "one_2", 1000).expect("it opens");
-        assert_eq!(other.oldest(), None, "one sink's files are not another's");
-        let size = spool.size();
-        let taken = Spool::open(folder.path(), "one", 1000).expect_err("it is in use");
-        assert!(taken.to_string().contains("another daemon"), "{taken}");
-        drop(spool);
-        let mut again = Spool::open(folder.path(), "one", 1000).expect("it opens");
-        assert_eq!(again.size(), size);
-        let mut ends = Vec::new();
-        while let Some(key) = again.oldest() {
-            let read = again.read(key).expect("it is there");
-            assert_eq!((read.lines, read.size_bytes()), (10, 100));
-            assert_eq!(read.chunks.concat(), slot(0).chunks.concat());
-            ends.push(read.end_unix_s);
-            again.remove(key).expect("it can be removed");
-        }
-        assert_eq!(ends, [10, 20, 20]);
-        assert_eq!(again.size(), SpoolSize::default());
-        let entries = fs::read_dir(folder.path()).expect("a folder");
-        let names = entries.map(|entry| entry.expect("an entry").file_name());
-        let names: Vec<_> = names.map(|name| name.into_string()).collect();
-        assert!(
-            names.iter().flatten().all(|name| name.ends_with(".lock")),
-            "{names:?}"
-        );
-    }
-
-    #[test]
-    fn the_oldest_files_make_room_but_not_the_one_in_use() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut spool = Spool::open(folder.path(), "one", 250).expect("it opens");
-        keep_none(&mut spool, 1);
-        keep_none(&mut spool, 2);
-        let in_use = spool.oldest();
-        let removed = spool.write(&slot(3), in_use).expect("it is written");
-        assert_eq!((removed.lines, removed.bytes), (10, 100));
-        assert_eq!(spool.oldest(), in_use);
-        assert_eq!(spool.size().bytes, 200);
-    }
-
-    #[test]
-    fn a_file_that_was_changed_is_not_sent() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut spool = Spool::open(folder.path(), "one", 250).expect("it opens");
-        keep_none(&mut spool, 1);
-        let key = spool.oldest().expect("a slot");
-        fs::write(spool.path(key, 10), "half").expect("a file");
-        assert!(spool.read(key).is_err());
-        assert_eq!(spool.forget(key).lines, 10);
-        assert_eq!(spool.size(), SpoolSize::default());
-    }
-
-    #[test]
-    fn half_a_file_is_no_slot() {
-        let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("one.new"), "half").expect("a file");
-        fs::write(folder.path().join("one.x.slot"), "strange").expect("a file");
-        let spool = Spool::open(folder.path(), "one", 250).expect("it opens");
-        assert_eq!(spool.oldest(), None);
-    }
-}
+mod tests;

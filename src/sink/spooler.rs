@@ -1,219 +1,267 @@
-//! Moves parts of slots between a sink's queue and its spool, on a thread of its own: neither the flusher
-//! nor the io thread may wait for a disk.
+//! Moves slots between a sink's queue and its spool, on a thread of its own: neither the flusher nor the
+//! io thread may wait for a disk.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Part;
 use super::Queue;
-use super::spool::{Spool, SpoolKey, SpoolSize};
+use super::backlog::{Load, SpoolJob, SpoolLimits};
+use super::spool::file::Framing;
+use super::spool::{Spool, is_damage};
 
 /// What a queue asks its spool for.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// Write a part that the queue gave up.
-    Write(Part),
-    /// Read the oldest part into the queue.
-    Load,
-    /// This part was delivered.
-    Remove(SpoolKey),
-    /// Hold at most so many bytes.
-    Resize(u64),
+    /// Write or remove a file.
+    Change(SpoolJob),
+    /// Read a part.
+    Load(Load),
     /// The sink ends.
     End,
 }
 
-/// Starts the thread; it ends after [`Queue::end`].
+/// Where a spool is, and what it may hold.
+#[derive(Clone, Debug)]
+pub struct SpoolPlace {
+    /// The folder of this sink.
+    pub folder: PathBuf,
+    /// What its bytes are made of.
+    pub framing: Framing,
+    /// What its files may take.
+    pub limits: SpoolLimits,
+}
+
+/// The thread of a spool, seen from outside.
+pub struct SpoolerHandle {
+    ended: Receiver<()>,
+}
+
+impl SpoolerHandle {
+    /// Waits until it has written everything behind [`Queue::end`]. A disk that hangs is left alone
+    /// when the time is over.
+    pub fn wait(&self, until: Instant) {
+        // It never sends: an error means that it has ended, or that the time has.
+        let left = until.saturating_duration_since(Instant::now());
+        let _ = self.ended.recv_timeout(left);
+    }
+}
+
+/// Starts the thread; it ends after [`Queue::end`]. A disk that is full, read-only or slow is told of in
+/// the log and tried again later.
 ///
 /// # Errors
-/// If the system gives no thread.
-pub fn start(queue: Arc<Queue>, spool: Spool) -> io::Result<JoinHandle<()>> {
-    let (jobs, ask) = mpsc::channel();
-    queue.attach_spool(jobs, spool.size());
-    let spooler = Spooler {
+/// If the folder cannot be used at all, or the system gives no thread.
+pub fn start(queue: Arc<Queue>, place: SpoolPlace) -> io::Result<SpoolerHandle> {
+    let (jobs, to_do) = mpsc::channel();
+    let (end, ended) = mpsc::channel();
+    let (open, opened) = mpsc::channel();
+    queue.attach_spool(SpoolLink {
+        jobs,
+        limits: place.limits,
+        write_from: None,
+    });
+    let sink = queue.name().to_owned();
+    let folder = place.folder.clone();
+    let mut spooler = Spooler {
         queue,
-        spool,
-        loaded: None,
-        told: None,
+        place,
+        spool: None,
+        told_of_writing: None,
+        told_of_reading: None,
+        fails_since: None,
     };
     thread::Builder::new()
         .name("spool".to_owned())
-        .spawn(move || spooler.run(&ask))
+        .spawn(move || {
+            // Whoever waits for these has gone if that took too long.
+            match spooler.open() {
+                Err(error) if !may_pass(&error) => {
+                    let _ = open.send(Err(error));
+                    return;
+                }
+                Err(error) => spooler.tell_of_failed_write(&error),
+                Ok(()) => {}
+            }
+            let _ = open.send(Ok(()));
+            spooler.run(&to_do);
+            drop(end);
+        })?;
+    match opened.recv_timeout(OPEN_MAX) {
+        Ok(result) => result?,
+        Err(RecvTimeoutError::Timeout) => log::warn!(
+            "sink {sink}: the disk of its spool does not answer ({}); until it does, its points are \
+             queued in memory only",
+            folder.display()
+        ),
+        Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("its thread ended")),
+    }
+    Ok(SpoolerHandle { ended })
+}
+
+/// Whether an error is one of a disk, which may be over some day, and not one of the settings.
+fn may_pass(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    const EIO: i32 = 5;
+    let is_of_disk = [QuotaExceeded, ReadOnlyFilesystem, StorageFull].contains(&error.kind());
+    is_of_disk || error.raw_os_error() == Some(EIO)
 }
 
 struct Spooler {
     queue: Arc<Queue>,
-    spool: Spool,
-    /// The part that the queue has read and not yet delivered.
-    loaded: Option<SpoolKey>,
-    /// When a log line last told of a failure.
-    told: Option<Instant>,
+    place: SpoolPlace,
+    /// None as long as the folder cannot be opened.
+    spool: Option<Spool>,
+    /// When log lines last told of failures.
+    told_of_writing: Option<Instant>,
+    told_of_reading: Option<Instant>,
+    fails_since: Option<Instant>,
 }
 
 impl Spooler {
+    /// Opens the folder, if it is not open, and tells the queue what it holds.
+    fn open(&mut self) -> io::Result<()> {
+        if self.spool.is_some() {
+            return Ok(());
+        }
+        let (spool, contents) = Spool::open(&self.place.folder, self.place.framing)?;
+        let lines: u64 = contents.found.iter().map(|found| found.lines).sum();
+        if lines > 0 {
+            log::info!(
+                "sink {}: {lines} lines in {} files wait in its spool {} since an earlier run",
+                self.queue.name(),
+                contents.found.len(),
+                self.place.folder.display()
+            );
+        }
+        self.spool = Some(spool);
+        self.queue.spool_found(&contents.found, contents.damaged);
+        Ok(())
+    }
+
     fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(job) = jobs.recv() {
             match job {
-                Job::Write(part) => self.write(&part),
-                Job::Load => self.load(),
-                Job::Remove(key) => self.remove(key),
-                Job::Resize(bytes_max) => self.spool.resize(bytes_max),
+                Job::Change(SpoolJob::Write { end_unix_s, parts }) => {
+                    let opened = self.open();
+                    let written = opened.and_then(|()| match &mut self.spool {
+                        Some(spool) => spool.write(end_unix_s, &parts),
+                        None => Err(io::ErrorKind::NotFound.into()),
+                    });
+                    // Memory is free before the queue counts on it.
+                    drop(parts);
+                    match written {
+                        Ok(written) => {
+                            self.tell_of_recovery();
+                            self.queue.spool_written(Some(written));
+                        }
+                        Err(error) => {
+                            self.tell_of_failed_write(&error);
+                            self.queue.spool_written(None);
+                        }
+                    }
+                }
+                Job::Change(SpoolJob::Remove { end_unix_s }) => self.remove(end_unix_s),
+                Job::Load(load) => self.load(load),
                 Job::End => return,
             }
         }
     }
 
-    fn write(&mut self, part: &Part) {
-        let bytes = part.size_bytes();
-        let lost = match self.spool.write(part, self.loaded) {
-            Ok(removed) => {
-                if removed.lines > 0 {
-                    self.tell("it is full: dropped the oldest; a larger spool_bytes holds more");
-                }
-                removed
-            }
-            Err(error) => {
-                self.tell(&format!("cannot write: {error}; dropped a part of a slot"));
-                SpoolSize {
-                    lines: part.lines,
-                    bytes,
-                }
-            }
-        };
-        self.queue.spool_written(bytes, lost);
-    }
-
-    fn load(&mut self) {
-        let Some(key) = self.spool.oldest() else {
-            self.queue.spool_loaded(None);
+    fn load(&mut self, load: Load) {
+        let Some(spool) = &self.spool else {
+            self.queue.spool_loaded(None, false);
             return;
         };
-        match self.spool.read(key) {
-            Ok(part) => {
-                self.loaded = Some(key);
-                self.queue.spool_loaded(Some((key, part)));
-            }
+        match spool.read(load) {
+            Ok(loaded) => self.queue.spool_loaded(Some(loaded), false),
             Err(error) => {
-                self.tell(&format!("cannot read: {error}; dropped a part of a slot"));
-                // A file that can be neither read nor removed was told of already.
-                let lost = self.spool.forget(key);
-                self.queue.spool_written(0, lost);
-                self.queue.spool_loaded(None);
+                let is_damaged = is_damage(&error);
+                let mut what = format!("cannot read {}.zst: {error}", load.end_unix_s);
+                if is_damaged {
+                    what += match spool.set_aside(load.end_unix_s) {
+                        Ok(()) => "; it is set aside",
+                        Err(_) => "; it is left alone",
+                    };
+                }
+                if is_due(&mut self.told_of_reading) {
+                    self.warn(&what);
+                }
+                self.queue.spool_loaded(None, is_damaged);
             }
         }
     }
 
-    fn remove(&mut self, key: SpoolKey) {
-        self.loaded = None;
-        if let Err(error) = self.spool.remove(key) {
-            self.tell(&format!(
-                "cannot remove a file: {error}; it is sent again after a restart"
+    fn remove(&mut self, end_unix_s: u64) {
+        let removed = self.spool.as_ref().map(|spool| spool.remove(end_unix_s));
+        if let Some(Err(error)) = removed
+            && is_due(&mut self.told_of_reading)
+        {
+            self.warn(&format!(
+                "cannot remove {end_unix_s}.zst: {error}; it is sent again after a restart"
             ));
         }
     }
 
-    fn tell(&mut self, what: &str) {
-        if self.told.is_none_or(|told| told.elapsed() > TELL_EVERY) {
-            self.told = Some(Instant::now());
-            log::error!(
-                "sink {}: the spool in {}: {what}",
+    fn tell_of_failed_write(&mut self, error: &io::Error) {
+        self.fails_since.get_or_insert_with(Instant::now);
+        if is_due(&mut self.told_of_writing) {
+            self.warn(&format!(
+                "cannot write: {error}; until that is over, points are queued in memory only"
+            ));
+        }
+    }
+
+    fn tell_of_recovery(&mut self) {
+        if let Some(since) = self.fails_since.take() {
+            self.told_of_writing = None;
+            log::info!(
+                "sink {}: its spool takes slots again after {:.1} s",
                 self.queue.name(),
-                self.spool.folder().display()
+                since.elapsed().as_secs_f64()
             );
         }
+    }
+
+    fn warn(&self, what: &str) {
+        log::warn!(
+            "sink {}: its spool in {}: {what}",
+            self.queue.name(),
+            self.place.folder.display()
+        );
+    }
+}
+
+/// Whether a log line is due; then it is the last one for a while.
+fn is_due(told: &mut Option<Instant>) -> bool {
+    let is_due = told.is_none_or(|told| told.elapsed() > TELL_EVERY);
+    if is_due {
+        *told = Some(Instant::now());
+    }
+    is_due
+}
+
+/// How a queue sees its spool.
+#[derive(Debug)]
+pub(super) struct SpoolLink {
+    pub(super) jobs: Sender<Job>,
+    pub(super) limits: SpoolLimits,
+    /// Nothing is written before this time, because that failed.
+    pub(super) write_from: Option<Instant>,
+}
+
+impl SpoolLink {
+    pub(super) fn ask(&self, job: Job) {
+        // The thread is gone only after `End`, when nothing matters any more.
+        let _ = self.jobs.send(job);
     }
 }
 
 /// The least time between two log lines about a spool.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// How a queue sees its spool.
-#[derive(Debug)]
-pub(super) struct SpoolLink {
-    jobs: mpsc::Sender<Job>,
-    /// What is in files or handed over to be written.
-    pub(super) size: SpoolSize,
-    /// Bytes handed over and not yet written: a slow disk must not make memory grow.
-    handed_bytes: u64,
-    /// A part was asked for and is not yet delivered.
-    loading: bool,
-}
-
-impl SpoolLink {
-    pub(super) fn new(jobs: mpsc::Sender<Job>, found: SpoolSize) -> SpoolLink {
-        SpoolLink {
-            jobs,
-            size: found,
-            handed_bytes: 0,
-            loading: false,
-        }
-    }
-
-    /// Hands a part over unless that makes more than `handed_bytes_max` bytes.
-    ///
-    /// # Errors
-    /// The part, where it is not taken.
-    pub(super) fn hand_over(&mut self, part: Part, handed_bytes_max: u64) -> Result<(), Part> {
-        let bytes = part.size_bytes();
-        if bytes > handed_bytes_max.saturating_sub(self.handed_bytes) {
-            return Err(part);
-        }
-        self.handed_bytes += bytes;
-        self.size.lines += part.lines;
-        self.size.bytes += bytes;
-        self.ask(Job::Write(part));
-        Ok(())
-    }
-
-    /// Asks for the oldest part if there is one and none is asked for already. Returns whether
-    /// there is one.
-    pub(super) fn ask_for_oldest(&mut self) -> bool {
-        if self.size.lines > 0 && !self.loading {
-            self.loading = true;
-            self.ask(Job::Load);
-        }
-        self.loading
-    }
-
-    /// Bytes were written or not; these were lost.
-    pub(super) fn written(&mut self, bytes: u64, lost: SpoolSize) {
-        self.handed_bytes -= bytes;
-        self.subtract(lost);
-    }
-
-    /// No part came of what was asked for.
-    pub(super) fn loaded_nothing(&mut self) {
-        self.loading = false;
-    }
-
-    /// The part that was asked for is delivered.
-    pub(super) fn delivered(&mut self, key: SpoolKey, part: &Part) {
-        self.loading = false;
-        self.subtract(SpoolSize {
-            lines: part.lines,
-            bytes: part.size_bytes(),
-        });
-        self.ask(Job::Remove(key));
-    }
-
-    pub(super) fn resize(&self, bytes_max: u64) {
-        self.ask(Job::Resize(bytes_max));
-    }
-
-    pub(super) fn end(&self) {
-        self.ask(Job::End);
-    }
-
-    fn subtract(&mut self, size: SpoolSize) {
-        self.size.lines -= size.lines;
-        self.size.bytes -= size.bytes;
-    }
-
-    fn ask(&self, job: Job) {
-        // The thread is gone only after `End`, when nothing matters any more.
-        let _ = self.jobs.send(job);
-    }
-}
+/// How long a start waits for a disk.
+const OPEN_MAX: Duration = Duration::from_secs(5);

@@ -14,6 +14,9 @@ pub trait Stream: 'static {
     /// Writes the start of `bytes` and says how many bytes that were.
     fn write(&self, bytes: Bytes) -> impl Future<Output = io::Result<usize>>;
 
+    /// Whether the peer has ended the connection, or its half of it, seen before a read tells so.
+    fn has_ended(&self) -> bool;
+
     /// Says that nothing more is written; what was is still delivered, and reads go on.
     fn finish(&self);
 

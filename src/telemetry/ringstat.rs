@@ -156,6 +156,8 @@ impl<P: Points> Writer<'_, P> {
             "superseded_lines",
             now.lines_superseded - last.lines_superseded,
         );
+        count("spool_errors", now.spool_errors - last.spool_errors);
+        count("spool_damaged", now.spool_damaged - last.spool_damaged);
         count("reconnects", now.reconnects - last.reconnects);
     }
 }

@@ -63,7 +63,7 @@ fn a_start_that_fails_in_the_background_is_told() {
     assert!(ended.log.contains("/dev/null/spool"), "{ended:?}");
     let text = fs::read_to_string(&log).expect("a log");
     assert!(
-        text.contains("cannot use /dev/null/spool as a spool"),
+        text.contains("cannot use /dev/null/spool/graphite-127.0.0.1-9 as a spool"),
         "{text}"
     );
     poll("the pid file to go", || (!pid_file.exists()).then_some(()));

@@ -6,10 +6,12 @@ mod support;
 
 // A process that is stopped, a clock that is set.
 mod clock;
-
 // What became of everything, slot by slot, and where that is asked.
 mod ledger;
-
+// Sinks that are away, hang, or end connections in the middle.
+mod outages;
+// The same while the disk is full, read-only or hangs.
+mod outages_disk;
 // No trouble at all, which is what the others are held against.
 mod overload;
 mod quiet;

@@ -31,6 +31,22 @@ impl Graphite {
         name_of(self.port)
     }
 
+    /// Takes all connections that come to a listener.
+    pub(crate) fn of(listener: TcpListener) -> Graphite {
+        let address = listener.local_addr().expect("a bound address");
+        let lines = Lines::default();
+        let collected = lines.clone();
+        thread::spawn(move || {
+            while let Ok((connection, _)) = listener.accept() {
+                collected.collect(connection);
+            }
+        });
+        Graphite {
+            port: address.port(),
+            lines,
+        }
+    }
+
     /// All points up to now.
     pub(crate) fn points(&self) -> Points {
         Points::parse(&self.lines.now())
@@ -106,14 +122,7 @@ impl ReservedPort {
     /// Becomes a receiver.
     pub(crate) fn listen(self) -> Graphite {
         self.socket.listen(16).expect("the port is ours");
-        let (port, lines) = (self.port, Lines::default());
-        let (listener, collected) = (TcpListener::from(self.socket), lines.clone());
-        thread::spawn(move || {
-            while let Ok((connection, _)) = listener.accept() {
-                collected.collect(connection);
-            }
-        });
-        Graphite { port, lines }
+        Graphite::of(TcpListener::from(self.socket))
     }
 }
 

@@ -59,6 +59,9 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         of(1_000_000..=86_400_000_000_000_u64),
         flag.clone(),
         of(0.0..=0.9_f64),
+        of(path),
+        number(usize::MAX),
+        of(any::<u64>()),
     );
     let adding = (
         of(prop_oneof![
@@ -157,6 +160,9 @@ fn any_settings() -> impl Strategy<Value = Settings> {
                 sink: sending.0,
                 queue_bytes: sending.1.map(Size),
                 spread: sending.5.map(|share| share.to_string().parse().unwrap()),
+                spool: sending.6.map(FilePath),
+                spool_bytes: sending.7.map(Size),
+                spool_age: sending.8.map(|ns| Time(Duration::from_nanos(ns))),
                 command_timeout: sending.2.map(|ns| Time(Duration::from_nanos(ns.into()))),
                 flush: sending.3.map(|ns| FlushInterval(Duration::from_nanos(ns))),
                 align: sending.4,

@@ -370,6 +370,15 @@ fn settings_that_do_not_go_together_are_refused() {
          every point would be sent twice",
     );
     refused(
+        "sink = 'g:1?spool_bytes=8'",
+        "sink = graphite://g:1?spool_bytes=8 has limits of a spool and no spool: set spool, the folder \
+         that they are about",
+    );
+    refused(
+        "spool_age = '999ms'",
+        "spool_age = 999ms is below 1s: time stamps are whole seconds",
+    );
+    refused(
         "daemonize = true\nsink = [\"g\", \"console:\"]",
         "sink = console: does not go with daemonize = true: in the background there is no standard \
          output, and every point would be lost",

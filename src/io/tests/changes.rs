@@ -63,10 +63,7 @@ fn a_sink_that_cannot_start_changes_nothing() {
         let mut io = start(settings(backend, &[&stays]));
         let sink = io.sinks()[0].clone();
         let mut after = settings(backend, &[&new, &broken]);
-        after.sinks[1].spool = Some(crate::sink::address::SpoolSettings {
-            folder: file.path().join("spool"),
-            bytes_max: 1,
-        });
+        after.sinks[1].spool.folder = Some(file.path().join("spool"));
         assert!(io.change(&after).is_err());
         assert!(io.sinks()[0].is(&sink) && io.sinks().len() == 1);
         assert_eq!(io.end_leaving(DEADLINE), []);
@@ -84,10 +81,7 @@ fn a_sink_that_comes_back_finds_its_spool() {
         let folder = tempfile::tempdir().expect("a folder");
         let (peer, other) = (Peer::silent(), Peer::listening());
         let mut with_spool = settings(backend, &[&peer]);
-        with_spool.sinks[0].spool = Some(crate::sink::address::SpoolSettings {
-            folder: folder.path().to_owned(),
-            bytes_max: 1 << 20,
-        });
+        with_spool.sinks[0].spool.folder = Some(folder.path().to_owned());
         let mut io = start(settings(backend, &[&other]));
         io.change(&with_spool).expect("nothing can fail");
         io.end_leaving(DEADLINE);

@@ -1,56 +1,104 @@
-//! Slots that wait in files: beyond what the queue holds, and across a restart.
+//! Slots that wait in files: while a peer is away, and across a restart.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::sink::address::SpoolSettings;
 
 fn spooling(backend: Backend, peer: &Peer, folder: &Path) -> Settings {
     let mut settings = settings(backend, &[peer]);
-    settings.sinks[0].queue_bytes = Some(2 * slot(1, 10).size_bytes());
-    settings.sinks[0].spool = Some(SpoolSettings {
-        folder: folder.to_owned(),
-        bytes_max: 3 * slot(1, 10).size_bytes(),
-    });
+    settings.sinks[0].spool.folder = Some(folder.to_owned());
     settings
 }
 
-fn file_count(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
-    let slots = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "slot"));
-    slots.count()
+/// The files of slots, oldest first.
+fn files(folder: &Path, peer: &Peer) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(of_sink(folder, peer))
+        .expect("a folder")
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".zst"))
+        .collect();
+    names.sort();
+    names
 }
 
-/// Goal: what the queue has no room for comes back from disk in order. Method: six slots into a
-/// queue of two and a spool of three while nobody listens.
+fn of_sink(folder: &Path, peer: &Peer) -> PathBuf {
+    folder.join(format!(
+        "graphite-127.0.0.1-{}",
+        peer.socket_address().port()
+    ))
+}
+
+/// Pushes a slot and waits until it is on disk.
+fn spool(sink: &SinkHandle, number: u64) {
+    let before = sink.counters().lines_spooled;
+    sink.push(slot(number, 10));
+    wait_until("it is on disk", || {
+        sink.counters().lines_spooled == before + 10
+    });
+    assert_balanced(sink.counters());
+}
+
+fn wait_for_failure(sink: &SinkHandle) {
+    wait_until("an attempt", || sink.counters().last_failure_unix_s > 0);
+}
+
+/// Goal: while a peer is away each slot is on disk as soon as it is whole, and comes back in order,
+/// the newest first. Method: six slots while nobody listens, in a file each.
 #[test]
-fn an_overflow_waits_on_disk_and_comes_out_oldest_first() {
+fn slots_wait_on_disk_and_come_out_newest_first_then_oldest_first() {
     on_both_back_ends(|backend| {
         let folder = tempfile::tempdir().expect("a folder");
         let peer = Peer::silent();
         let io = start(spooling(backend, &peer, folder.path()));
         let sink = &io.sinks()[0];
+        wait_for_failure(sink);
         for number in 1..=6 {
-            sink.push(slot(number, 10));
-            assert_balanced(sink.counters());
-            // A disk keeps up with flushes, perhaps not with this loop.
-            let expected = u64::saturating_sub(number, 2).min(3);
-            wait_until("it is on disk", || {
-                sink.counters().lines_spooled == 10 * expected
-                    && file_count(folder.path()) as u64 == expected
-            });
+            spool(sink, number);
         }
-        wait_until("the spool is full", || sink.counters().lines_dropped == 10);
-        assert_eq!(sink.counters().lines_spooled, 30);
+        let expected = [1, 2, 3, 4, 5, 6].map(|number| format!("{number}.zst"));
+        assert_eq!(files(folder.path(), &peer), expected);
+        assert_eq!(sink.counters().lines_queued, 0);
         peer.listen();
         let mut connection = peer.accept();
-        for number in [6, 2, 3, 4, 5] {
+        for number in [6, 1, 2, 3, 4, 5] {
             connection.expect(&lines_of(number, 10));
         }
-        assert_all_sent(sink, 50);
-        wait_until("files are gone", || file_count(folder.path()) == 0);
-        assert_eq!(sink.counters().lines_spooled, 0);
+        assert_all_sent(sink, 60);
+        wait_until("files are gone", || files(folder.path(), &peer).is_empty());
+        assert_eq!(sink.counters().bytes_spooled, 0);
         assert_eq!(io.close_and_wait(DEADLINE), []);
+    });
+}
+
+/// Goal: files keep to their limits, the oldest go first and are counted. Method: room for some three
+/// slots; and a slot that ended long ago.
+#[test]
+fn the_oldest_files_make_room() {
+    on_both_back_ends(|backend| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let peer = Peer::silent();
+        let mut settings = spooling(backend, &peer, folder.path());
+        let mut io = run(&settings, None).expect("it starts");
+        let sink = io.sinks()[0].clone();
+        wait_for_failure(&sink);
+        for number in 1..=3 {
+            spool(&sink, number);
+        }
+        let three = sink.counters().bytes_spooled;
+        settings.sinks[0].spool.bytes_max = Some(three);
+        io.change(&settings).expect("nothing can fail");
+        sink.push(slot(4, 10));
+        wait_until("one is dropped", || sink.counters().lines_dropped == 10);
+        assert_balanced(sink.counters());
+        wait_until("its file is gone", || {
+            files(folder.path(), &peer) == ["2.zst", "3.zst", "4.zst"]
+        });
+        settings.sinks[0].spool.age_max_s = Some(1);
+        io.change(&settings).expect("nothing can fail");
+        wait_until("all are too old", || sink.counters().lines_dropped == 40);
+        assert_balanced(sink.counters());
+        assert_eq!(io.close_and_wait(Duration::from_millis(20)), []);
     });
 }
 
@@ -79,7 +127,73 @@ fn what_is_left_at_the_end_is_delivered_after_a_restart() {
         sink.push(slot(3, 10));
         connection.expect(&lines_of(3, 10));
         assert_eq!(io.close_and_wait(DEADLINE), []);
-        assert_eq!(file_count(folder.path()), 0);
+        assert!(files(folder.path(), &peer).is_empty());
+    });
+}
+
+/// Goal: the first half of a slot that waits on disk is never sent behind the whole. Method: end with
+/// a half slot on disk, push all of it after a restart, then listen.
+#[test]
+fn a_slot_that_comes_again_takes_the_place_of_its_file() {
+    on_both_back_ends(|backend| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let peer = Peer::silent();
+        let spooling = || {
+            let mut settings = spooling(backend, &peer, folder.path());
+            settings.flush_interval = Duration::from_secs(1);
+            settings
+        };
+        let io = start(spooling());
+        io.sinks()[0].push(slot(7, 5));
+        assert_eq!(io.close_and_wait(Duration::from_millis(20)), []);
+        let io = start(spooling());
+        let sink = &io.sinks()[0];
+        assert_eq!(sink.counters().lines_spooled, 5);
+        sink.push(slot(7, 10));
+        let counters = sink.counters();
+        assert_eq!((counters.lines_superseded, counters.lines_spooled), (5, 0));
+        peer.listen();
+        let mut connection = peer.accept();
+        connection.expect(&lines_of(7, 10));
+        assert_all_sent(sink, 10);
+        assert_eq!(io.close_and_wait(DEADLINE), []);
+        assert_eq!(connection.read_to_end(), "");
+        assert!(files(folder.path(), &peer).is_empty());
+    });
+}
+
+/// Goal: a damaged file costs its own lines, which are counted, and is set aside. Method: two of four
+/// files are changed, one before the daemon starts and one while it runs.
+#[test]
+fn a_damaged_file_is_set_aside_and_counted() {
+    on_both_back_ends(|backend| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let peer = Peer::silent();
+        let io = start(spooling(backend, &peer, folder.path()));
+        for number in 1..=4 {
+            io.sinks()[0].push(slot(number, 10));
+        }
+        assert_eq!(io.close_and_wait(Duration::from_millis(20)), []);
+        let path = |name: &str| of_sink(folder.path(), &peer).join(name);
+        let change = |name: &str, at: usize| {
+            let mut bytes = std::fs::read(path(name)).expect("a file");
+            bytes[at] ^= 0x55;
+            std::fs::write(path(name), bytes).expect("a file");
+        };
+        change("1.zst", 20);
+        let io = start(spooling(backend, &peer, folder.path()));
+        let sink = &io.sinks()[0];
+        assert_eq!(sink.counters().lines_pushed, 30);
+        change("2.zst", 100);
+        peer.listen();
+        let mut connection = peer.accept();
+        connection.expect(&lines_of(3, 10));
+        connection.expect(&lines_of(4, 10));
+        assert_all_sent(sink, 20);
+        let counters = sink.counters();
+        assert_eq!((counters.lines_dropped, counters.spool_damaged), (10, 2));
+        assert!(path("1.zst.damaged").exists() && path("2.zst.damaged").exists());
+        assert_eq!(io.close_and_wait(DEADLINE), []);
     });
 }
 
@@ -98,19 +212,24 @@ fn a_folder_that_is_none_is_refused_at_start() {
     });
 }
 
-/// Goal: a disk that fails costs slots, which are counted, and nothing else. Method: take the
-/// folder away; then overflow, and deliver what is in memory.
+/// Goal: a disk that fails costs nothing as long as memory suffices, and then the oldest slots, which
+/// are counted. Method: take the folder away; push more than the queue holds, then listen.
 #[test]
-fn a_disk_that_fails_is_counted() {
+fn behind_a_disk_that_fails_slots_wait_in_memory() {
     on_both_back_ends(|backend| {
         let folder = tempfile::tempdir().expect("a folder");
         let peer = Peer::silent();
-        let io = start(spooling(backend, &peer, folder.path()));
+        let mut settings = spooling(backend, &peer, folder.path());
+        settings.sinks[0].queue_bytes = Some(2 * slot(1, 10).size_bytes());
+        let io = start(settings);
         folder.close().expect("it can be removed");
         let sink = &io.sinks()[0];
-        for number in 1..=3 {
+        wait_for_failure(sink);
+        for number in 1..=2 {
             sink.push(slot(number, 10));
         }
+        wait_until("an error", || sink.counters().spool_errors > 0);
+        sink.push(slot(3, 10));
         wait_until("a drop", || sink.counters().lines_dropped == 10);
         assert_balanced(sink.counters());
         peer.listen();
@@ -118,6 +237,28 @@ fn a_disk_that_fails_is_counted() {
         connection.expect(&lines_of(3, 10));
         connection.expect(&lines_of(2, 10));
         assert_all_sent(sink, 20);
+        assert_eq!(io.close_and_wait(DEADLINE), []);
+    });
+}
+
+/// Goal: a command gets a slot that is larger than its queue, whole. Method: a slot of several chunks
+/// for a queue of one byte.
+#[test]
+fn a_slot_larger_than_the_queue_goes_to_a_command_by_the_spool() {
+    on_both_back_ends(|backend| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let fed = folder.path().join("fed");
+        let mut settings = settings(backend, &[]);
+        let command = format!("command:cat >> {}", fed.display());
+        settings.sinks = vec![command.parse().expect("an address")];
+        settings.queue_bytes = 1;
+        settings.spool.folder = Some(folder.path().join("spool"));
+        let io = start(settings);
+        let sink = &io.sinks()[0];
+        sink.push(slot(1, 100_000));
+        assert_all_sent(sink, 100_000);
+        let read = std::fs::read_to_string(&fed).expect("it was fed");
+        assert!(read == lines_of(1, 100_000));
         assert_eq!(io.close_and_wait(DEADLINE), []);
     });
 }

@@ -46,6 +46,14 @@ pub enum PlaceForm {
     Command,
 }
 
+const SERVER_SETTINGS: &[&str] = &[
+    "queue_bytes",
+    "spool",
+    "spool_bytes",
+    "spool_age",
+    "connection",
+];
+
 /// All sinks that there are.
 pub const SINK_TYPES: &[SinkType] = &[
     SinkType {
@@ -53,14 +61,14 @@ pub const SINK_TYPES: &[SinkType] = &[
         scheme: "graphite",
         form: "graphite://host:2003",
         place: PlaceForm::Server { default_port: 2003 },
-        settings: &["queue_bytes", "spool", "spool_bytes", "connection"],
+        settings: SERVER_SETTINGS,
     },
     SinkType {
         kind: SinkKind::GraphitePickle,
         scheme: "graphite+pickle",
         form: "graphite+pickle://host:2004",
         place: PlaceForm::Server { default_port: 2004 },
-        settings: &["queue_bytes", "spool", "spool_bytes", "connection"],
+        settings: SERVER_SETTINGS,
     },
     SinkType {
         kind: SinkKind::Console,

@@ -44,11 +44,11 @@ fn short_and_long_forms_lead_to_the_same_places() {
         ),
         (
             "g?spool=/var/spool/x",
-            "graphite://g:2003?spool=/var/spool/x&spool_bytes=1073741824",
+            "graphite://g:2003?spool=/var/spool/x",
         ),
         (
-            "g?spool_bytes=1KiB&spool=/x&queue_bytes=1",
-            "graphite://g:2003?queue_bytes=1&spool=/x&spool_bytes=1024",
+            "g?spool_bytes=1KiB&spool=/x&queue_bytes=1&spool_age=2h",
+            "graphite://g:2003?queue_bytes=1&spool=/x&spool_bytes=1024&spool_age=7200s",
         ),
     ] {
         let address: SinkAddress = text.parse().unwrap_or_else(|e| panic!("{text}: {e}"));
@@ -87,7 +87,8 @@ fn wrong_addresses_say_what_is_wrong() {
         ("g:1?spam=2", "there are: queue_bytes, spool, spool_bytes"),
         ("g:1?spool=x", "absolute path"),
         ("g:1?spool", "absolute path"),
-        ("g:1?spool_bytes=1", "without spool"),
+        ("g:1?spool_age=0", "whole seconds above 0"),
+        ("g:1?spool_age=1.5h", "whole seconds above 0"),
         ("console:?spool=/x", "no such setting `spool`"),
         ("g:1?queue_bytes", "is not a size"),
         ("g:1?queue_bytes=0", "is not a size"),

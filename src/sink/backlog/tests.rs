@@ -18,10 +18,16 @@ fn slot(number: u64) -> Part {
     }
 }
 
+/// Pushes a part and returns what is given up for it.
+fn push(backlog: &mut Backlog, part: Part) -> Vec<Part> {
+    backlog.push(part);
+    backlog.give_up_excess()
+}
+
 fn backlog_of(order: Order, numbers: std::ops::RangeInclusive<u64>) -> Backlog {
     let mut backlog = Backlog::new(order, 1 << 20);
     for number in numbers {
-        assert!(backlog.push(slot(number)).is_empty());
+        assert!(push(&mut backlog, slot(number)).is_empty());
     }
     backlog
 }
@@ -34,7 +40,7 @@ fn send(backlog: &mut Backlog, now: Instant) -> Result<u64, Option<Instant>> {
             Ok(slot.end_unix_s)
         }
         Next::WaitUntil(due) => Err(Some(due)),
-        Next::Idle => Err(None),
+        Next::Idle | Next::Load(_) => Err(None),
     }
 }
 
@@ -124,16 +130,14 @@ fn a_repeated_slot_keeps_its_place_and_its_pace() {
     let mut backlog = backlog_of(LIVE_FIRST, 1..=1);
     let t0 = Instant::now();
     assert!(matches!(backlog.next(t0), Next::Send(_)));
-    let Delivery::First(sent) = backlog.sent() else {
-        panic!("sent for the first time");
-    };
+    let sent = backlog.sent().sent.expect("sent for the first time");
     backlog.push(slot(2));
     backlog.repeat(sent);
     assert_eq!(backlog.lines(), 10);
     assert_eq!(send(&mut backlog, t0), Ok(2));
     assert_eq!(send(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
     assert!(matches!(backlog.next(t0 + INTERVAL), Next::Send(_)));
-    assert!(matches!(backlog.sent(), Delivery::Again));
+    assert!(backlog.sent().sent.is_none());
     assert!(backlog.is_empty());
 }
 
@@ -144,14 +148,16 @@ fn slots_to_repeat_are_held_within_the_limit() {
     let mut backlog = Backlog::new(LIVE_FIRST, 350);
     let now = Instant::now();
     for number in 1..=20 {
-        assert!(backlog.push(slot(number)).is_empty());
+        assert!(push(&mut backlog, slot(number)).is_empty());
         assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == number));
-        let Delivery::First(sent) = backlog.sent() else {
-            panic!("sent for the first time");
-        };
+        let sent = backlog.sent().sent.expect("sent for the first time");
         backlog.repeat(sent);
     }
-    assert_eq!(backlog.push(slot(21)).len(), 0, "they make room first");
+    assert_eq!(
+        push(&mut backlog, slot(21)).len(),
+        0,
+        "they make room first"
+    );
     assert_eq!((backlog.lines(), backlog.bytes()), (10, 100));
     backlog.stop_pacing();
     let order: Vec<_> = (0..4).map(|_| send(&mut backlog, now)).collect();
@@ -166,7 +172,7 @@ fn the_oldest_slots_make_room_but_not_the_one_on_its_way() {
     }
     let now = Instant::now();
     assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == 1));
-    let given_up = backlog.push(slot(4));
+    let given_up = push(&mut backlog, slot(4));
     assert_eq!(given_up.len(), 1);
     assert_eq!(given_up[0].end_unix_s, 2);
     backlog.sent();
@@ -178,40 +184,16 @@ fn the_oldest_slots_make_room_but_not_the_one_on_its_way() {
 #[test]
 fn a_slot_larger_than_the_limit_is_dropped_at_once() {
     let mut backlog = Backlog::new(LIVE_FIRST, 99);
-    assert_eq!(backlog.push(slot(1)).len(), 1);
+    assert_eq!(push(&mut backlog, slot(1)).len(), 1);
     assert_eq!(send(&mut backlog, Instant::now()), Err(None));
     assert_eq!((backlog.lines(), backlog.bytes()), (0, 0));
-}
-
-#[test]
-fn a_slot_from_the_spool_is_the_oldest_and_takes_no_room() {
-    let mut backlog = Backlog::new(LIVE_FIRST, 200);
-    let t0 = Instant::now();
-    backlog.push(slot(11));
-    backlog.push(slot(12));
-    let key = SpoolKey {
-        end_unix_s: 1,
-        number: 1,
-        index: 0,
-    };
-    backlog.insert_spooled(key, slot(1));
-    assert_eq!((backlog.lines(), backlog.bytes()), (20, 200));
-    assert_eq!(backlog.push(slot(13))[0].end_unix_s, 11);
-    assert_eq!(send(&mut backlog, t0), Ok(13));
-    assert!(matches!(backlog.next(t0 + INTERVAL / 2), Next::Send(slot) if slot.end_unix_s == 1));
-    assert!(matches!(backlog.sent(), Delivery::FromSpool(sent, _) if sent == key));
-    assert_eq!(backlog.lines(), 10);
-    backlog.set_spool_first(true);
-    let later = t0 + 2 * INTERVAL;
-    assert_eq!(send(&mut backlog, later), Err(None), "the spool has more");
-    backlog.set_spool_first(false);
-    assert_eq!(send(&mut backlog, later), Ok(12));
 }
 
 #[test]
 fn clearing_gives_back_what_was_pushed_oldest_first() {
     let mut backlog = backlog_of(LIVE_FIRST, 1..=3);
     assert!(matches!(backlog.next(Instant::now()), Next::Send(_)));
+    backlog.stop();
     let rest: Vec<u64> = backlog.clear().iter().map(|s| s.end_unix_s).collect();
     assert_eq!(rest, [1, 2, 3]);
     assert!(backlog.is_empty());
@@ -234,14 +216,14 @@ fn send_part(backlog: &mut Backlog, now: Instant) -> Result<(u64, u32), Option<I
             Ok((part.end_unix_s, part.index))
         }
         Next::WaitUntil(due) => Err(Some(due)),
-        Next::Idle => Err(None),
+        Next::Idle | Next::Load(_) => Err(None),
     }
 }
 
 fn backlog_of_parts(parts: &[(u64, u32)]) -> Backlog {
     let mut backlog = Backlog::new(LIVE_FIRST, 1 << 20);
     for &(number, index) in parts {
-        assert!(backlog.push(part(number, index)).is_empty());
+        assert!(push(&mut backlog, part(number, index)).is_empty());
     }
     backlog
 }
@@ -296,9 +278,7 @@ fn parts_that_are_sent_again_take_their_places_among_those_that_wait() {
     let mut sent = Vec::new();
     for _ in 0..2 {
         assert!(matches!(backlog.next(now), Next::Send(_)));
-        let Delivery::First(token) = backlog.sent() else {
-            panic!("sent for the first time");
-        };
+        let token = backlog.sent().sent.expect("sent for the first time");
         sent.push(token);
     }
     assert!(matches!(backlog.next(now), Next::Send(_)));
@@ -317,7 +297,7 @@ fn of_a_slot_that_does_not_fit_the_oldest_parts_make_room() {
     let mut backlog = Backlog::new(LIVE_FIRST, 250);
     let mut given_up = Vec::new();
     for (number, index) in [(1, 0), (2, 0), (2, 1), (2, 2)] {
-        let parts = backlog.push(part(number, index));
+        let parts = push(&mut backlog, part(number, index));
         given_up.extend(parts.iter().map(|part| (part.end_unix_s, part.index)));
     }
     assert_eq!(given_up, [(1, 0), (2, 0)]);
@@ -325,161 +305,4 @@ fn of_a_slot_that_does_not_fit_the_oldest_parts_make_room() {
     let now = Instant::now();
     assert_eq!(send_part(&mut backlog, now), Ok((2, 1)));
     assert_eq!(send_part(&mut backlog, now), Ok((2, 2)));
-}
-
-#[test]
-fn the_parts_of_a_slot_come_from_the_spool_without_a_pause() {
-    let mut backlog = Backlog::new(LIVE_FIRST, 200);
-    let t0 = Instant::now();
-    for index in 0..3 {
-        let key = SpoolKey {
-            end_unix_s: 1,
-            number: 7 + u64::from(index),
-            index,
-        };
-        backlog.insert_spooled(key, part(1, index));
-        assert_eq!(send_part(&mut backlog, t0), Ok((1, index)));
-    }
-    let key = SpoolKey {
-        end_unix_s: 2,
-        number: 10,
-        index: 0,
-    };
-    backlog.insert_spooled(key, part(2, 0));
-    assert_eq!(send_part(&mut backlog, t0), Err(Some(t0 + INTERVAL)));
-}
-
-// A connection that broke in the middle of a slot from the spool put what was written of it before
-// the part from the file. That part was waited for, and nothing old was ever sent again.
-#[test]
-fn a_slot_from_the_spool_that_is_cut_goes_on_while_more_is_in_the_spool() {
-    let mut backlog = backlog_of_parts(&[(5, 0)]);
-    let t0 = Instant::now();
-    assert_eq!(send_part(&mut backlog, t0), Ok((5, 0)));
-    backlog.push(part(6, 0));
-    assert_eq!(send_part(&mut backlog, t0), Ok((6, 0)));
-    let spooled = |backlog: &mut Backlog, index| {
-        let key = SpoolKey {
-            end_unix_s: 1,
-            number: u64::from(index),
-            index,
-        };
-        backlog.set_spool_first(true);
-        backlog.insert_spooled(key, part(1, index));
-    };
-    let t1 = t0 + INTERVAL / 2;
-    spooled(&mut backlog, 0);
-    assert!(matches!(backlog.next(t1), Next::Send(_)));
-    let Delivery::FromSpool(_, token) = backlog.sent() else {
-        panic!("from a file");
-    };
-    spooled(&mut backlog, 1);
-    assert!(matches!(backlog.next(t1), Next::Send(_)));
-    backlog.cut_off();
-    backlog.repeat(token);
-    let t2 = t1 + INTERVAL;
-    assert_eq!(send_part(&mut backlog, t2), Ok((1, 0)));
-    assert_eq!(send_part(&mut backlog, t2), Ok((1, 1)));
-    spooled(&mut backlog, 2);
-    assert_eq!(send_part(&mut backlog, t2), Ok((1, 2)));
-}
-
-#[test]
-fn a_part_from_the_spool_follows_those_that_are_sent_again() {
-    let mut backlog = Backlog::new(LIVE_FIRST, 1000);
-    let now = Instant::now();
-    let spooled = |backlog: &mut Backlog, index| {
-        let key = SpoolKey {
-            end_unix_s: 1,
-            number: u64::from(index),
-            index,
-        };
-        backlog.insert_spooled(key, part(1, index));
-        assert!(matches!(backlog.next(now), Next::Send(_)));
-        backlog.sent()
-    };
-    let sent = [0, 1].map(|index| match spooled(&mut backlog, index) {
-        Delivery::FromSpool(_, token) => token,
-        _ => panic!("from a file"),
-    });
-    for token in sent {
-        backlog.repeat(token);
-    }
-    let key = SpoolKey {
-        end_unix_s: 1,
-        number: 2,
-        index: 2,
-    };
-    backlog.insert_spooled(key, part(1, 2));
-    let later = now + INTERVAL;
-    for index in 0..3 {
-        assert_eq!(send_part(&mut backlog, later), Ok((1, index)));
-    }
-}
-
-/// Goal: whatever breaks when, each part is counted as sent once, and nothing waits for ever.
-/// Method: random pushes, cuts and repetitions with a spool that never loses anything; then peace.
-#[test]
-fn every_part_is_sent_once_whatever_breaks() {
-    for seed in 0..300 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut backlog = Backlog::new(LIVE_FIRST, random.u64(1..8) * 100);
-        let mut spool: VecDeque<(SpoolKey, Part)> = VecDeque::new();
-        let mut is_loading = false;
-        let mut tokens: Vec<Sent> = Vec::new();
-        let mut counted = std::collections::BTreeMap::new();
-        let mut now = Instant::now();
-        let (mut slot_number, mut index, mut key_number) = (0, 0, 0);
-        for step in 0.. {
-            // Most of what is sent again finds room only when the queue is not full.
-            let (is_pushed, is_over) = (step < 150, step >= 400);
-            now += INTERVAL / 8;
-            if is_pushed && random.bool() {
-                if slot_number == 0 || random.u8(..3) == 0 {
-                    (slot_number, index) = (slot_number + 1, 0);
-                }
-                for part in backlog.push(part(slot_number, index)) {
-                    let key = SpoolKey {
-                        end_unix_s: part.end_unix_s,
-                        number: key_number,
-                        index: part.index,
-                    };
-                    key_number += 1;
-                    spool.push_back((key, part));
-                }
-                index += 1;
-            }
-            // As the queue does.
-            backlog.set_spool_first(is_loading || !spool.is_empty());
-            if !is_loading && let Some((key, part)) = spool.pop_front() {
-                is_loading = true;
-                backlog.insert_spooled(key, part);
-            }
-            if let Next::Send(part) = backlog.next(now) {
-                if !is_over && random.u8(..4) == 0 {
-                    backlog.cut_off();
-                    for token in tokens.drain(..) {
-                        backlog.repeat(token);
-                    }
-                    continue;
-                }
-                let delivery = backlog.sent();
-                is_loading &= !matches!(delivery, Delivery::FromSpool(..));
-                if let Delivery::First(token) | Delivery::FromSpool(_, token) = delivery {
-                    *counted.entry((part.end_unix_s, part.index)).or_insert(0) += 1;
-                    tokens.push(token);
-                }
-            } else if is_over && spool.is_empty() && backlog.is_empty() {
-                break;
-            }
-            assert!(step < 100_000, "seed {seed}: what waits is never sent");
-        }
-        assert!(counted.values().all(|&count| count == 1), "seed {seed}");
-        assert_eq!((backlog.lines(), backlog.bytes()), (0, 0), "seed {seed}");
-        assert_eq!(backlog.repeated_bytes, 0, "seed {seed}");
-        assert_eq!(
-            counted.keys().filter(|(_, index)| *index == 0).count() as u64,
-            slot_number
-        );
-    }
 }

@@ -48,7 +48,7 @@ impl Graphite {
             match result {
                 Ok(()) => {
                     backoff.reset();
-                    outage.end(self.queue.name(), self.queue.counters().lines_queued);
+                    outage.end(self.queue.name(), self.queue.counters().lines_waiting());
                 }
                 Err(error) => {
                     self.queue.count_failure();

@@ -12,22 +12,6 @@ fn slot(number: u64) -> Part {
 }
 
 #[test]
-fn a_full_queue_is_told_of_once_a_minute_with_what_came_together() {
-    let queue = Queue::new("test".to_owned(), Order::Arrival, 100);
-    let mut state = queue.lock();
-    let start = Instant::now();
-    let one = Dropped { parts: 1, lines: 5 };
-    assert_eq!(state.tell(Dropped::default(), start), None);
-    assert_eq!(state.tell(one, start), Some(one));
-    assert_eq!(state.tell(one, start + TELL_EVERY / 2), None);
-    let two = Dropped {
-        parts: 2,
-        lines: 10,
-    };
-    assert_eq!(state.tell(one, start + TELL_EVERY), Some(two));
-}
-
-#[test]
 fn a_refusing_queue_drops_and_counts() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
     queue.push(slot(1));
@@ -51,6 +35,7 @@ fn behind_its_end_what_a_consumer_says_is_of_no_account() {
         queue.take_blocking().expect("the slot");
         queue.close();
         queue.end();
+        queue.give_up_rest();
         say(&queue);
         let counters = queue.counters();
         assert_eq!((counters.lines_sent, counters.lines_dropped), (0, 10));
@@ -142,47 +127,4 @@ fn a_slot_that_comes_again_takes_the_place_of_what_waits() {
         assert_eq!(counters.lines_queued, 35 - superseded);
         assert_eq!(counters.lines_pushed, 35);
     }
-}
-
-#[test]
-fn old_slots_wait_for_older_ones_from_the_spool() {
-    let order = Order::LiveFirst {
-        flush_interval: Duration::from_secs(10),
-    };
-    let queue = Queue::new("test".to_owned(), order, 1000);
-    let (jobs, asked) = mpsc::channel();
-    let found = SpoolSize {
-        lines: 10,
-        bytes: 100,
-    };
-    queue.attach_spool(jobs, found);
-    queue.push(slot(11));
-    queue.push(slot(12));
-    assert!(matches!(
-        queue.look(Backlog::next),
-        Look::Ready(Next::Send(_))
-    ));
-    queue.sent();
-    for _ in 0..2 {
-        let due = queue.look(|backlog, now| backlog.due(now));
-        assert!(matches!(due, Look::Ready(None)));
-    }
-    assert!(matches!(asked.try_recv(), Ok(Job::Load)));
-    assert!(asked.try_recv().is_err(), "it is asked for once");
-    let key = SpoolKey {
-        end_unix_s: 1,
-        number: 0,
-        index: 0,
-    };
-    queue.spool_loaded(Some((key, slot(1))));
-    let due = queue.look(|backlog, now| backlog.due(now));
-    assert!(matches!(due, Look::Ready(Some(_))));
-    queue.close();
-    let next = queue.look(Backlog::next);
-    assert!(matches!(next, Look::Ready(Next::Send(slot)) if slot.end_unix_s == 1));
-    queue.sent();
-    assert!(matches!(asked.try_recv(), Ok(Job::Remove(removed)) if removed == key));
-    let counters = queue.counters();
-    assert_eq!((counters.lines_pushed, counters.lines_sent), (30, 20));
-    assert_eq!((counters.lines_queued, counters.lines_spooled), (10, 0));
 }

@@ -7,7 +7,7 @@ const DELAY: Duration = Duration::from_secs(7);
 /// A backlog that was told of a flush at a time, of which a part came.
 fn flushed(number: u64, at: Instant, backlog: &mut Backlog) {
     backlog.begin_slot(at);
-    assert!(backlog.push(slot(number)).is_empty());
+    assert!(push(backlog, slot(number)).is_empty());
 }
 
 fn spread() -> Backlog {
@@ -25,7 +25,7 @@ fn the_newest_slot_waits_for_its_moment_with_all_its_parts() {
         index: 1,
         ..slot(1)
     };
-    assert!(backlog.push(second).is_empty());
+    assert!(push(&mut backlog, second).is_empty());
     assert_eq!(send(&mut backlog, t0), Err(Some(t0 + DELAY)));
     assert_eq!(send(&mut backlog, t0 + DELAY), Ok(1));
     assert_eq!(send(&mut backlog, t0 + DELAY), Ok(1));
@@ -75,6 +75,6 @@ fn half_a_queue_is_not_filled_to_wait() {
         index: 1,
         ..slot(1)
     };
-    assert!(backlog.push(second).is_empty());
+    assert!(push(&mut backlog, second).is_empty());
     assert_eq!(send(&mut backlog, t0), Ok(1));
 }

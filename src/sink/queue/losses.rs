@@ -1,0 +1,83 @@
+//! What a queue tells of lines that it gave up: a log line a minute for each reason.
+
+use std::time::{Duration, Instant};
+
+/// Why lines were given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The queue is full, and there is no spool that takes them.
+    QueueFull,
+    /// The spool is full.
+    SpoolFull,
+    /// They were in the spool for too long.
+    TooOld,
+    /// Their file was lost.
+    Unreadable,
+}
+
+/// Lines of each reason that no log line has told of yet, and when one last did.
+#[derive(Debug, Default)]
+pub(super) struct Losses([Loss; 4]);
+
+#[derive(Debug, Default)]
+struct Loss {
+    untold_lines: u64,
+    told: Option<Instant>,
+}
+
+impl Losses {
+    /// Notes lines; returns of how many to tell now.
+    pub(super) fn add(&mut self, reason: Reason, lines: u64, now: Instant) -> Option<u64> {
+        let loss = &mut self.0[reason as usize];
+        loss.untold_lines += lines;
+        let is_quiet = loss.told.is_some_and(|told| now - told < TELL_EVERY);
+        if loss.untold_lines == 0 || is_quiet {
+            return None;
+        }
+        loss.told = Some(now);
+        Some(std::mem::take(&mut loss.untold_lines))
+    }
+}
+
+impl Reason {
+    /// The log line about so many lines.
+    pub(super) fn tell(self, sink: &str, lines: u64) {
+        match self {
+            Reason::QueueFull => log::error!(
+                "sink {sink}: its queue is full: dropped the oldest {lines} lines; a larger \
+                 queue_bytes or a spool bridges longer outages"
+            ),
+            Reason::SpoolFull => log::error!(
+                "sink {sink}: its spool is full: dropped the oldest {lines} lines; a larger \
+                 spool_bytes holds more"
+            ),
+            Reason::TooOld => log::error!(
+                "sink {sink}: {lines} lines were in its spool for too long and are dropped; a longer \
+                 spool_age keeps them"
+            ),
+            Reason::Unreadable => log::error!(
+                "sink {sink}: lost {lines} lines in a file of its spool that cannot be read"
+            ),
+        }
+    }
+}
+
+/// The least time between two log lines for one reason.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_of_once_a_minute_with_what_came_together() {
+        let mut losses = Losses::default();
+        let start = Instant::now();
+        let full = Reason::QueueFull;
+        assert_eq!(losses.add(full, 0, start), None);
+        assert_eq!(losses.add(full, 5, start), Some(5));
+        assert_eq!(losses.add(full, 5, start + TELL_EVERY / 2), None);
+        assert_eq!(losses.add(Reason::TooOld, 1, start), Some(1));
+        assert_eq!(losses.add(full, 5, start + TELL_EVERY), Some(10));
+    }
+}

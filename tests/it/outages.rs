@@ -1,0 +1,247 @@
+//! Sinks that are away, hang, or end connections in the middle: what went in comes out.
+
+use std::fs;
+use std::io::Read;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+
+use rustix::process::Signal;
+use socket2::SockRef;
+
+use crate::support::daemon::{Daemon, command};
+use crate::support::graphite::{Graphite, ReservedPort, name_of, sink_of};
+use crate::support::kept::Kept;
+use crate::support::points::{OWN, Points};
+use crate::support::{DEADLINE, poll};
+
+/// The counter that the tests add up.
+pub(crate) const SENT: &str = "stats.counters.sent.count";
+
+/// A daemon with short slots, a spool, and what it flushes on its standard output, too.
+pub(crate) fn daemon(sink: &str, spool: &Path) -> Daemon {
+    let mut command = command(&format!(
+        "-b 127.0.0.1:0 -f 1 --shards 1 -s {sink} -s console:"
+    ));
+    command
+        .args(["--own-prefix", OWN])
+        .arg("--spool")
+        .arg(spool);
+    Daemon::spawn(command)
+}
+
+/// Sends 1,000 samples of 1 and waits until `total` of them are flushed.
+pub(crate) fn send_slot(daemon: &Daemon, total: f64) {
+    let sender = daemon.sender();
+    for _ in 0..100 {
+        sender.send("sent:1|c\n".repeat(10));
+    }
+    daemon.wait_for_sum(SENT, total);
+}
+
+/// The sum of a path in the files of a sink's spool, as `zstdcat` would show them.
+pub(crate) fn spooled_sum(spool: &Path, port: u16, path: &str) -> f64 {
+    let folder = spool.join(format!("graphite-127.0.0.1-{port}"));
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = files.filter(|file| file.path().extension().is_some_and(|end| end == "zst"));
+    // A file that goes meanwhile counts no more.
+    let texts = files.filter_map(|file| zstd::decode_all(fs::File::open(file.path()).ok()?).ok());
+    let sums = texts.map(|text| {
+        let text = String::from_utf8(text).expect("lines of text");
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        Points::parse(&lines).sum(path)
+    });
+    sums.sum()
+}
+
+fn wait_for_spooled(spool: &Path, port: u16, sum: f64) {
+    poll("all to be on disk", || {
+        (spooled_sum(spool, port, SENT) == sum).then_some(())
+    });
+}
+
+/// Goal: an outage loses nothing, and leaves nothing behind. Method: three slots while connections are
+/// refused; then a server listens.
+#[test]
+fn an_outage_is_bridged_by_the_spool() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = ReservedPort::new();
+    let number = port.port;
+    let mut daemon = daemon(&sink_of(number), folder.path());
+    for slot in 1..=3 {
+        send_slot(&daemon, 1000.0 * f64::from(slot));
+    }
+    wait_for_spooled(folder.path(), number, 3000.0);
+    let graphite = port.listen();
+    graphite.wait_for_sum(SENT, 3000.0);
+    send_slot(&daemon, 4000.0);
+    graphite.wait_for_kept("all", |kept| kept.sum(SENT) == 4000.0);
+    assert_eq!(daemon.stop(), Some(0));
+    let printed = Points::parse(&daemon.out.to_end());
+    printed.assert_sink_balances(&name_of(number));
+    assert_eq!(
+        printed.own_sum(&format!("sink.{}.dropped_lines", name_of(number))),
+        0.0
+    );
+}
+
+/// Goal: what is flushed in an outage survives a crash. Method: two slots while connections are refused,
+/// SIGKILL, and a new daemon when the server is there.
+#[test]
+fn a_crash_in_an_outage_loses_no_slot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = ReservedPort::new();
+    let number = port.port;
+    let mut killed = daemon(&sink_of(number), folder.path());
+    for slot in 1..=2 {
+        send_slot(&killed, 1000.0 * f64::from(slot));
+    }
+    wait_for_spooled(folder.path(), number, 2000.0);
+    killed.signal(Signal::KILL);
+    assert_eq!(killed.wait(), None);
+    let mut restarted = daemon(&sink_of(number), folder.path());
+    restarted.log.wait_for_text("wait in its spool");
+    let graphite = port.listen();
+    graphite.wait_for_kept("all", |kept| kept.sum(SENT) == 2000.0);
+    assert_eq!(restarted.stop(), Some(0));
+    assert_eq!(spooled_sum(folder.path(), number, SENT), 0.0);
+}
+
+/// The values of many counters, enough for a slot that no kernel holds in its buffers.
+const SERIES: u32 = 40_000;
+
+fn send_series(daemon: &Daemon) {
+    let sender = daemon.sender();
+    for first in (0..SERIES).step_by(50) {
+        let names = first..first + 50;
+        let lines: Vec<String> = names
+            .map(|n| format!("a.long.name.of.series.{n:06}:1|c"))
+            .collect();
+        sender.send(lines.join("\n"));
+        if first % 5_000 == 0 {
+            daemon.sender().send("sent:1|c");
+        }
+    }
+}
+
+fn series_sum(kept: &Kept) -> f64 {
+    let path = |n: u32| format!("stats.counters.a.long.name.of.series.{n:06}.count");
+    (0..SERIES).map(|n| kept.sum(&path(n))).sum()
+}
+
+/// Goal: a connection that is cut in the middle of a write tears no line and loses none. Method: two peers
+/// read the start of a large slot, to the middle of a line, and reset the connection; the third reads.
+#[test]
+fn a_connection_cut_in_the_middle_of_a_write_loses_no_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let number = listener.local_addr().expect("it is bound").port();
+    let mut daemon = daemon(&sink_of(number), folder.path());
+    let accept = || listener.accept().expect("a connection").0;
+    let mut first = accept();
+    send_series(&daemon);
+    let cut = |connection: &mut TcpStream, bytes: usize| {
+        connection.read_exact(&mut vec![0; bytes]).expect("bytes");
+        // Closed with more to read it is reset.
+        poll("more to read", || {
+            connection.peek(&mut [0; 1]).ok().filter(|size| *size == 1)
+        });
+    };
+    cut(&mut first, 300_007);
+    drop(first);
+    let mut second = accept();
+    cut(&mut second, 500_003);
+    drop(second);
+    let graphite = Graphite::of(listener);
+    // What the peers had read is sent again with the rest: nobody knows what of it they kept.
+    graphite.wait_for_kept("all series", |kept| series_sum(kept) == f64::from(SERIES));
+    assert_eq!(daemon.stop(), Some(0));
+    let printed = Points::parse(&daemon.out.to_end());
+    printed.assert_sink_balances(&name_of(number));
+    assert_eq!(printed.own_sum("kernel_drops"), 0.0);
+}
+
+/// Goal: nothing is written into a connection that the peer has closed for its part. Method: it says that
+/// nothing more comes from it and reads on: it gets the end, and the slot goes to the next connection.
+#[test]
+fn a_half_closed_connection_is_left_before_anything_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let number = listener.local_addr().expect("it is bound").port();
+    let mut daemon = daemon(&sink_of(number), folder.path());
+    let mut half_closed = listener.accept().expect("a connection").0;
+    half_closed.shutdown(Shutdown::Write).expect("it stands");
+    half_closed.set_read_timeout(Some(DEADLINE)).expect("time");
+    let mut read = Vec::new();
+    half_closed.read_to_end(&mut read).expect("an end in time");
+    // The slot of the daemon's start may have been before.
+    let own_only = String::from_utf8(read).expect("text");
+    assert!(!own_only.contains(SENT));
+    let graphite = Graphite::of(listener);
+    send_slot(&daemon, 1000.0);
+    graphite.wait_for_kept("all", |kept| kept.sum(SENT) == 1000.0);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+/// Goal: a server that hangs holds up neither another sink nor reception, and gets everything in the end.
+/// Method: one accepts and never reads while large slots come; it goes, ends its connection, and a new
+/// one takes its place.
+#[test]
+fn a_server_that_hangs_harms_no_other_sink_and_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let good = Graphite::start();
+    let hanging = TcpListener::bind("127.0.0.1:0").expect("a port");
+    SockRef::from(&hanging)
+        .set_recv_buffer_size(64 << 10)
+        .expect("an option");
+    let number = hanging.local_addr().expect("it is bound").port();
+    let sinks = format!("{} -s {}", sink_of(number), good.sink());
+    let mut daemon = daemon(&sinks, folder.path());
+    let held = hanging.accept().expect("a connection").0;
+    for slot in 1..=3 {
+        send_series(&daemon);
+        good.wait_for_kept("all series", |kept| {
+            series_sum(kept) == f64::from(slot) * f64::from(SERIES)
+        });
+    }
+    assert_eq!(good.points().own_sum("kernel_drops"), 0.0);
+    // Its end is a reset, as there is much that it has not read.
+    drop(held);
+    let graphite = Graphite::of(hanging);
+    graphite.wait_for_kept("all series", |kept| {
+        series_sum(kept) == 3.0 * f64::from(SERIES)
+    });
+    assert_eq!(daemon.stop(), Some(0));
+    let points = good.points_to_end();
+    points.assert_sink_balances(&name_of(number));
+    points.assert_sink_balances(&good.name());
+}
+
+/// Goal: whoever has the spool can send it by hand. Method: the bytes of a file, decompressed, are what
+/// Graphite takes: lines with the time stamp that the file is named after.
+#[test]
+fn a_file_of_the_spool_is_named_after_its_slot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = ReservedPort::new();
+    let number = port.port;
+    let mut daemon = daemon(&sink_of(number), folder.path());
+    send_slot(&daemon, 1000.0);
+    wait_for_spooled(folder.path(), number, 1000.0);
+    assert_eq!(daemon.stop(), Some(0));
+    let files = fs::read_dir(folder.path().join(format!("graphite-127.0.0.1-{number}")));
+    let mut slots = 0;
+    for file in files.expect("the folder of the sink").flatten() {
+        let name = file.file_name().into_string().expect("a name");
+        let Some(end_unix_s) = name.strip_suffix(".zst") else {
+            assert_eq!(name, ".lock");
+            continue;
+        };
+        let text = match zstd::decode_all(fs::File::open(file.path()).expect("a file")) {
+            Ok(text) => String::from_utf8(text).expect("text"),
+            Err(error) => panic!("{name}: {error}"),
+        };
+        let ends = |line: &str| line.rsplit(' ').next() == Some(end_unix_s);
+        assert!(text.ends_with('\n') && text.lines().all(ends), "{name}");
+        slots += 1;
+    }
+    assert!(slots > 0);
+}
