@@ -12,8 +12,9 @@ mod ledger;
 mod outages;
 // The same while the disk is full, read-only or hangs.
 mod outages_disk;
-// No trouble at all, which is what the others are held against.
+// Floods, names without end, and what is refused or dropped because of them.
 mod overload;
+// No trouble at all, which is what the others are held against.
 mod quiet;
 
 // Restarts behind a service manager that holds the sockets.

@@ -67,7 +67,7 @@ fn every_option_is_a_key_of_the_file_and_the_other_way_round() {
 }
 
 /// For each option: two values, both other than the default.
-const TWO_VALUES: [(&str, &str, &str); 63] = [
+const TWO_VALUES: [(&str, &str, &str); 66] = [
     ("bind", "127.0.0.1:1", "127.0.0.1:2"),
     ("shards", "7", "8"),
     ("pin", "true", "false"),
@@ -79,6 +79,9 @@ const TWO_VALUES: [(&str, &str, &str); 63] = [
     ("sink", "graphite://a:1", "console:"),
     ("queue-bytes", "1GiB", "1000"),
     ("spread", "0.5", "0.2"),
+    ("spool", "/a", "/b"),
+    ("spool-bytes", "1MiB", "1000"),
+    ("spool-age", "5m", "1h"),
     ("command-timeout", "5", "500ms"),
     ("flush", "60", "1.5"),
     ("align", "false", "true"),
