@@ -61,8 +61,10 @@ pub struct Backlog {
     /// Of the parts that are to be sent again.
     repeated_bytes: u64,
     paced: bool,
-    /// The slots that came last: time stamp and number.
-    pushed: VecDeque<(u64, u64)>,
+    /// The time stamp of the slot that came last, in this run or before it.
+    last_end_unix_s: Option<u64>,
+    /// The slots that came again last: time stamp, and number of the one that is sent.
+    came_again: VecDeque<(u64, u64)>,
     shelf: Shelf,
     /// What is being written, in the order of the jobs.
     writing: VecDeque<Writing>,
@@ -164,7 +166,8 @@ impl Backlog {
             writing_bytes: 0,
             repeated_bytes: 0,
             paced: true,
-            pushed: VecDeque::new(),
+            last_end_unix_s: None,
+            came_again: VecDeque::new(),
             shelf: Shelf::default(),
             writing: VecDeque::new(),
             spill_below: 0,
@@ -179,10 +182,7 @@ impl Backlog {
         self.lines += part.lines;
         self.bytes += part.size_bytes();
         if part.index == 0 {
-            self.pushed.push_back((part.end_unix_s, self.number_next));
-            if self.pushed.len() > PUSHED_MAX {
-                self.pushed.pop_front();
-            }
+            self.last_end_unix_s = Some(part.end_unix_s);
             self.number_next += 1;
             let began = self.flush_began.take();
             self.live_due = began.map(|began| began + self.live_delay);
@@ -224,10 +224,16 @@ impl Backlog {
     /// Removes what waits with the time stamp of a slot that is about to come, in memory and in files,
     /// and returns the lines that are not sent because of it: in Graphite the newer points would be
     /// written over them, or, if they went later, be lost. Nothing is removed in the order of arrival,
-    /// whose receivers add up, and where several slots share a second.
+    /// whose receivers add up, nor where several slots share a second. Only the slot that came last can
+    /// come again: any other with this time stamp is of a clock that was set back since, and holds other
+    /// points.
     pub fn supersede(&mut self, end_unix_s: u64) -> u64 {
-        if !self.supersedes() {
+        if !self.supersedes() || self.last_end_unix_s != Some(end_unix_s) {
             return 0;
+        }
+        self.came_again.push_back((end_unix_s, self.number_next));
+        if self.came_again.len() > CAME_AGAIN_MAX {
+            self.came_again.pop_front();
         }
         let is_older = |entry: &Entry| entry.part.end_unix_s == end_unix_s;
         let lines_before = self.lines;
@@ -251,10 +257,9 @@ impl Backlog {
     /// Whether the slot of an entry that was taken out came again meanwhile.
     fn came_again(&self, entry: &Entry) -> bool {
         entry.is_superseded
-            || self.supersedes()
-                && self.pushed.iter().any(|(end_unix_s, number)| {
-                    *end_unix_s == entry.part.end_unix_s && *number > entry.number
-                })
+            || self.came_again.iter().any(|(end_unix_s, number)| {
+                *end_unix_s == entry.part.end_unix_s && *number > entry.number
+            })
     }
 
     /// The number of the newest slot.
@@ -423,9 +428,9 @@ impl Backlog {
     }
 }
 
-/// How many slots are remembered by time stamp and number: more than there are parts of in the hands
-/// of connections.
-const PUSHED_MAX: usize = 64;
+/// How many slots that came again are remembered: more than there are parts of in the hands of
+/// connections.
+const CAME_AGAIN_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -231,6 +231,9 @@ impl Backlog {
             self.insert_file(found.end_unix_s, FOUND, 0);
             lines += found.lines;
         }
+        let newest = files.iter().map(|found| found.end_unix_s).max();
+        // A disk may answer late. What was pushed by then came last.
+        self.last_end_unix_s = self.last_end_unix_s.or(newest);
         lines
     }
 

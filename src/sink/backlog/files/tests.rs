@@ -314,13 +314,90 @@ fn a_slot_that_comes_again_supersedes_wherever_the_first_one_is() {
     assert_eq!(sums(&backlog), (0, 0));
 }
 
+/// Goal: a slot with the time stamp of an earlier one that is not the last holds other points, as the clock
+/// was set back: both are sent. Method: the earlier one is in a file, of this run or of an earlier one.
+#[test]
+fn behind_a_clock_that_was_set_back_nothing_is_superseded() {
+    let now = Instant::now();
+    for is_of_earlier_run in [false, true] {
+        let mut backlog = Backlog::new(LIVE_FIRST, 10_000);
+        let mut disk = Disk::default();
+        if is_of_earlier_run {
+            let files = [100, 200].map(|end_unix_s| {
+                disk.files.insert(end_unix_s, vec![part(end_unix_s, 0)]);
+                Found {
+                    end_unix_s,
+                    lines: 10,
+                    bytes: 10,
+                    offset: 0,
+                }
+            });
+            assert_eq!(backlog.found(&files), 20);
+        } else {
+            backlog.push(part(100, 0));
+            backlog.push(part(200, 0));
+            disk.take_all(&mut backlog);
+        }
+        assert_eq!(backlog.supersede(100), 0);
+        let text = Bytes::from("after the step");
+        backlog.push(Part {
+            chunks: vec![text.clone()],
+            ..part(100, 0)
+        });
+        disk.take_all(&mut backlog);
+        assert_eq!(sums(&backlog), (0, 30));
+        backlog.stop_spilling();
+        let mut sent = Vec::new();
+        for step in 0..20 {
+            match backlog.next(now + INTERVAL * step) {
+                Next::Send(part) => {
+                    sent.push(part.chunks[0].clone());
+                    let delivery = backlog.sent();
+                    // A connection that ends in doubt repeats both, too.
+                    if step < 10
+                        && let Some(token) = delivery.sent
+                    {
+                        backlog.repeat(token);
+                    }
+                }
+                Next::Load(load) => {
+                    let loaded = disk.read(load);
+                    assert_eq!(backlog.loaded(Some(loaded)), 0);
+                }
+                Next::Idle | Next::WaitUntil(_) => {}
+            }
+            disk.work(&mut backlog);
+        }
+        let points = |end_unix_s| part(end_unix_s, 0).chunks[0].clone();
+        for expected in [points(100), points(200), text] {
+            assert!(sent.contains(&expected), "{expected:?} of {sent:?}");
+        }
+        assert_eq!(sums(&backlog), (0, 0));
+    }
+}
+
+/// Goal: where several slots share a second, none takes the place of another. Method: a flush interval of
+/// half a second; the first of two slots of a second is in a file.
+#[test]
+fn slots_that_share_a_second_do_not_supersede() {
+    let flush_interval = INTERVAL / 20;
+    let mut backlog = Backlog::new(Order::LiveFirst { flush_interval }, 10_000);
+    let mut disk = Disk::default();
+    backlog.push(part(1, 0));
+    disk.take_all(&mut backlog);
+    assert_eq!(backlog.supersede(1), 0);
+    backlog.push(part(1, 0));
+    assert_eq!(sums(&backlog), (10, 10));
+}
+
 /// Goal: whatever breaks when, each line is counted as sent once, nothing waits for ever, and no file
-/// stays. Method: random pushes, cuts, repetitions, and a disk that takes its time and fails; then
-/// peace.
+/// stays. Method: random pushes, cuts, repetitions, slots that share a time stamp, and a disk that takes
+/// its time and fails; then peace.
 #[test]
 fn every_line_is_counted_once_whatever_breaks() {
     for seed in 0..300 {
         let mut random = fastrand::Rng::with_seed(seed);
+        let slots_a_second = 1 + seed % 2;
         let mut backlog = Backlog::new(LIVE_FIRST, random.u64(1..8) * 100);
         let mut disk = Disk::default();
         let mut tokens: Vec<Sent> = Vec::new();
@@ -336,7 +413,10 @@ fn every_line_is_counted_once_whatever_breaks() {
                 if slot_number == 0 || random.u8(..3) == 0 {
                     (slot_number, index) = (slot_number + 1, 0);
                 }
-                let part = part(slot_number, index);
+                let part = Part {
+                    end_unix_s: slot_number / slots_a_second,
+                    ..part(slot_number, index)
+                };
                 expected.insert(part.chunks[0].clone());
                 backlog.push(part);
                 pushed += 10;
