@@ -57,7 +57,8 @@ const MODULES: [(&str, &[&str]); 25] = [
         ],
     ),
     ("sink", &[]),
-    ("io", &["sink"]),
+    // How much of a connection the peer has acknowledged.
+    ("io", &["kernel", "sink"]),
     // The event loop is the one of the sinks.
     (
         "streams",

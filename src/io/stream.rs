@@ -7,6 +7,7 @@ use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::Backend;
+use crate::kernel::unacknowledged_bytes;
 use crate::sink;
 
 /// A connected TCP stream of either back end.
@@ -81,6 +82,11 @@ impl sink::stream::Stream for Stream {
         };
         // If it cannot be asked, the read that is under way tells.
         poll(&mut events, Some(&at_once)).is_ok_and(|count| count > 0)
+    }
+
+    fn has_arrived(&self) -> bool {
+        // If it cannot be asked, nobody knows more than that it was sent.
+        unacknowledged_bytes(&self.socket).is_ok_and(|bytes| bytes == 0)
     }
 
     fn finish(&self) {

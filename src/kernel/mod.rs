@@ -46,7 +46,7 @@ pub use cpu::{allowed_cpus, pin_to};
 pub use drain::Latecomers;
 pub use engine::{Engine, ReceiveSettings};
 pub use select::{EngineChoice, EngineKind, SelectError, Selection, select};
-pub use socket::{SMALL_DATAGRAM_BYTES, SocketMemory, bounded_wait};
+pub use socket::{SMALL_DATAGRAM_BYTES, SocketMemory, bounded_wait, unacknowledged_bytes};
 pub use waker::Waker;
 pub use watched::Watched;
 

@@ -2,7 +2,7 @@
 //! without overfilling it.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -62,6 +62,21 @@ impl SocketMemory {
             drops: answer[DROPS],
         })
     }
+}
+
+/// Bytes that were written into a connection and that the peer's kernel has not acknowledged
+/// (`SIOCOUTQ`, see tcp(7)).
+///
+/// # Errors
+/// What ioctl(2) answers, for a socket that is none of TCP.
+pub fn unacknowledged_bytes(connection: &TcpStream) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // The number of SIOCOUTQ. SAFETY: the kernel writes one int, and `bytes` is one.
+    let result = unsafe { libc::ioctl(connection.as_raw_fd(), libc::TIOCOUTQ, &mut bytes) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(bytes).unwrap_or_default())
 }
 
 /// How long a batch may be awaited: as long as asked, but never longer than small datagrams at

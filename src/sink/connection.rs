@@ -54,6 +54,11 @@ impl<S: Stream> Connection<S> {
         self.stream.has_ended()
     }
 
+    /// Whether the host of the peer has all that was written. Its program may not have read it.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.stream.has_arrived()
+    }
+
     /// Says that nothing more is written; what was is still delivered, and reads go on.
     pub(super) fn finish(&self) {
         self.stream.finish();

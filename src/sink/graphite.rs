@@ -136,6 +136,9 @@ impl Graphite {
                 let end = connection.ended().await;
                 return self.ended(end, last_sent, &proof);
             }
+            if !last_sent.is_continued_by(&part) && connection.has_arrived() {
+                last_sent = LastSent::default();
+            }
             if let Err(error) = self.write(&connection, &part).await {
                 last_sent.repeat(&self.queue);
                 return Err(error);
@@ -190,9 +193,10 @@ async fn finish<S: Stream>(
     Ok(())
 }
 
-/// What was written of the last slot, kept until the next one begins. The kernel has taken it, but
-/// a peer that ends right after it, or with an error, may not have read it all: then it is sent once
-/// more, as Graphite overwrites equal points. Of a large slot only the end is kept.
+/// What was written of the last slot, kept until another one begins when the host of the peer has it all:
+/// of a peer that hangs, our kernel may hold several slots. The kernel has taken them, but a peer that
+/// ends right after, or with an error, may not have read them all: then they are sent once more, as
+/// Graphite overwrites equal points. Of too many bytes only the last are kept.
 #[derive(Default)]
 struct LastSent {
     parts: VecDeque<Sent>,
@@ -203,13 +207,6 @@ struct LastSent {
 impl LastSent {
     /// A part was written; `None` if it is not to be sent again any more.
     fn add(&mut self, sent: Option<Sent>) {
-        let last = self.parts.back();
-        let continues = last
-            .zip(sent.as_ref())
-            .is_some_and(|(last, sent)| sent.part().continues(last.part()));
-        if !continues {
-            *self = LastSent::default();
-        }
         if let Some(sent) = sent {
             self.size_bytes += sent.part().size_bytes();
             self.at = Some(Instant::now());
@@ -221,6 +218,11 @@ impl LastSent {
         {
             self.size_bytes -= first.part().size_bytes();
         }
+    }
+
+    fn is_continued_by(&self, part: &Part) -> bool {
+        let last = self.parts.back();
+        last.is_some_and(|last| part.continues(last.part()))
     }
 
     fn is_recent(&self) -> bool {
@@ -277,8 +279,8 @@ impl Outage {
 
 /// The most bytes of a slot that are kept to be sent again: more than both kernels hold of a connection,
 /// 4 MiB of ours (`net.ipv4.tcp_wmem`) and 6 MiB of the peer's (`net.ipv4.tcp_rmem`) as Linux has it.
-/// Where these limits were raised a peer that hangs may leave more unread: of a larger slot the start is
-/// lost then, and nobody knows how much.
+/// Where these limits were raised a peer that hangs may leave more unread: the start of it is lost then,
+/// and nobody knows how much. So are small slots that its host had whole and it never read.
 const REPEATED_BYTES_MAX: u64 = 16 << 20;
 
 /// A part is in doubt when its connection ends, even in order, this soon after.
