@@ -24,6 +24,7 @@ use crate::format::Encoding;
 use crate::io::{IoHandle, Signal};
 use crate::kernel::{self, Selection};
 use crate::management::ShownSettings;
+use crate::metric::SetHash;
 use crate::repeat;
 use crate::service::Manager;
 use crate::sink::SinkAddress;
@@ -272,7 +273,7 @@ fn start_stages(
     (bound, streams, management, control, heritage): Inlets,
     repeated_to: &[SocketAddr],
     selection: &Selection,
-    state_file: Option<StateFile>,
+    mut state_file: Option<StateFile>,
 ) -> Result<Stages, StartError> {
     let (messages, inbox) = mpsc::channel();
     let (addresses, encodings): (Vec<_>, Vec<_>) = outlets.into_iter().unzip();
@@ -280,7 +281,16 @@ fn start_stages(
     let io = start_io(config, addresses, messages.clone(), event.clone())?;
     let outlets = outlets_of(&io, encodings);
     let listening = Listening::of(&bound, &streams);
-    let basis = shards::basis(config);
+    // Before anything is received: the shards hash members of sets as an earlier process did.
+    let set_hash = match &mut state_file {
+        Some(file) => {
+            file.read();
+            file.set_hash().clone()
+        }
+        None => SetHash::new(),
+    };
+    let set_keys = set_hash.keys();
+    let basis = shards::basis(config, set_hash);
     let latecomers = heritage.latecomers(&bound);
     let mut links = shards::start(
         config,
@@ -303,7 +313,8 @@ fn start_stages(
     if !delay.is_zero() {
         log::info!("spread: Graphite sinks are sent a slot {delay:?} after its end");
     }
-    let flusher = Flusher::new(rules::of_flusher(config, state_file), links, inbox, outlets);
+    let flusher = Flusher::new(rules::of_flusher(config, state_file), links, inbox, outlets)
+        .hashing_sets_with(set_keys);
     let ended = event.clone();
     let flusher = thread::Builder::new()
         .name("flusher".to_owned())

@@ -20,7 +20,7 @@ use ringstat::sink::Counters;
 use ringstat::sink::address::{Place, SINK_TYPES};
 use ringstat::snapshot::{BrakeCounts, Idle, IdleTimes, Merger, MergerSettings};
 use ringstat::tap::TapRules;
-use ringstat::telemetry::{FlushCounts, OwnLines, OwnWords, Telemetry};
+use ringstat::telemetry::{FlushCounts, OwnLines, OwnWords, SlotCounts, Telemetry};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -239,6 +239,7 @@ fn every_own_metric_is_in_the_table_and_no_other() {
         &[Counters::default()],
         &Naming::new(&NamingSettings::new(Dialect::Etsy)),
         time,
+        &mut SlotCounts::default(),
         &mut written,
     );
     assert_eq!(first_words(section(&readme(), "own metrics")), written.0);

@@ -83,6 +83,27 @@ proptest! {
         assert_same(&outputs(&traffic, &mut model), &one)?;
     }
 
+    /// Twice in each slot.
+    #[test]
+    fn restarts_in_mid_slot_change_nothing(
+        traffic in traffic::clean(),
+        cuts in proptest::collection::vec((0..30_usize, 0..30_usize), 3),
+        shard_count in select(vec![1, 2]),
+    ) {
+        let mut model = Model::new(traffic.settings.clone(), shard_count);
+        let expected = outputs(&traffic, &mut model);
+        let mut shards = shards(&traffic, shard_count);
+        let mut end_unix_s = 1_700_000_000;
+        let parts = traffic.intervals.iter().zip(cuts.iter().cycle());
+        let in_parts: Vec<Output> = parts.map(|(interval, &(first, second))| {
+            end_unix_s += interval.length_s as u64;
+            let (before, rest) = interval.datagrams.split_at(first.min(interval.datagrams.len()));
+            let (middle, after) = rest.split_at(second.min(rest.len()));
+            shards.interval_in_parts(&[before, middle, after], interval.length_s, end_unix_s)
+        }).collect();
+        assert_same(&in_parts, &expected)?;
+    }
+
     /// Pickles carry every bit of a number; some lines have six decimals, or twelve digits, etsy's have all.
     #[test]
     fn lines_and_pickles_say_the_same(traffic in traffic::clean()) {

@@ -183,13 +183,6 @@ fn check_silence(config: &Config) -> Result<(), String> {
             ));
         }
     }
-    if let Some(path) = &config.state_file {
-        return Err(format!(
-            "state_file = {} does not go with naming = {naming}, whose gauges do not outlive an \
-             interval",
-            path.display()
-        ));
-    }
     Ok(())
 }
 

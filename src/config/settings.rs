@@ -523,10 +523,11 @@ pub struct Settings {
     #[serde(with = "text::ratio")]
     pub set_error: Option<SetError>,
 
-    /// Keep the gauges' levels in this file over a restart [default: none]
+    /// Keep in this file what shall outlive a restart [default: none]
     ///
-    /// Without it a gauge that is moved by +5 or -5 starts from 0 again. Only with naming etsy or
-    /// etsy-legacy: the gauges of others do not outlive an interval.
+    /// The levels of gauges, how long series have been silent, and a slot that the restart cuts in
+    /// two, which is then sent once more as a whole. Without it a gauge that is moved by +5 or -5
+    /// starts from 0 again, and of a slot that is cut in two Graphite keeps the second part only.
     #[arg(long, value_name = "FILE", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<FilePath>)]
     #[serde(with = "text::one")]
@@ -534,8 +535,8 @@ pub struct Settings {
 
     /// How old a state file may be to be read; 0 for any age [default: 1h]
     ///
-    /// An older one is left alone until it is written anew: levels from before a long outage would
-    /// be repeated as if they were of today.
+    /// An older one is not used: levels from before a long outage would be repeated as if they were of
+    /// today.
     #[arg(long, value_name = "TIME", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<Time>)]
     #[serde(with = "text::one")]

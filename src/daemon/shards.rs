@@ -14,13 +14,13 @@ use crate::metric::SetHash;
 use crate::shard::{Command, Shard, ShardSettings};
 
 /// What all shards have in common. The number is that of the first.
-pub(super) fn basis(config: &Config) -> ShardSettings {
+pub(super) fn basis(config: &Config, set_hash: SetHash) -> ShardSettings {
     let rules = rules::of_shards(config);
     ShardSettings {
         shard: 0,
         rules: rules.input,
         limits: rules.limits,
-        set_hash: SetHash::new(),
+        set_hash,
         refused_lines_max: rules.refused_lines_max,
         brakes: rules.brakes,
         epoch: Instant::now(),

@@ -30,7 +30,8 @@ impl Books {
     }
 
     /// Begins the record of a slot. `told` are the counters of the outlets before they got anything of
-    /// it, `points` how much each of them got since.
+    /// it, `points` how much each of them got since. Of a slot that a restart cut in two `counts` are of
+    /// the rest, as the first part is on the ledger of the process before.
     pub(super) fn open(
         &mut self,
         ledger: &mut Ledger,
@@ -38,11 +39,11 @@ impl Books {
         counts: &FlushCounts,
         outlets: &[Outlet],
         told: &[Counters],
-        points: impl Iterator<Item = u64>,
+        points: &[u64],
     ) {
         self.0 = outlets.iter().map(|outlet| outlet.sink.clone()).collect();
         let outputs = self.0.iter().zip(points);
-        let outputs = outputs.map(|(sink, points)| Output::new(sink.name(), points));
+        let outputs = outputs.map(|(sink, &points)| Output::new(sink.name(), points));
         let record = Record {
             end_unix_s: time.end_unix_s,
             length_s: time.length_s,

@@ -4,13 +4,15 @@
 mod books;
 mod clock;
 mod collect;
+mod cut;
 mod growth;
+mod keep;
 mod losses;
 mod name_log;
 mod outputs;
 mod reload;
 mod schedule;
-mod state;
+pub mod state;
 mod visit;
 
 use std::sync::Arc;
@@ -19,16 +21,17 @@ use std::time::{Duration, Instant};
 
 use crate::format::Encoding;
 use crate::kernel::Waker;
-use crate::metric::{Brakes, InputRules, Limits, Refusal, Refusals};
+use crate::metric::{Brakes, InputRules, Limits, Refusal, Refusals, SetKeys};
 use crate::naming::{FlushTime, Inputs, Naming};
 use crate::shard::{Command, HandOver, RefusedLine};
 use crate::sink::{Counters, SinkHandle};
 use crate::snapshot::{Idle, IdleRules, Merger, MergerSettings};
-use crate::telemetry::{FlushCounts, OwnLines, Telemetry};
+use crate::telemetry::{FlushCounts, OwnLines, SlotCounts, Telemetry};
 
 use books::Books;
 use clock::Clock;
 use collect::Collector;
+use cut::{Cut, Sent};
 use growth::GrowthLog;
 use name_log::NameLog;
 pub use name_log::NameLogRules;
@@ -86,7 +89,7 @@ pub struct FlusherSettings {
     pub own: Option<OwnLines>,
     /// Which names the shards refuse.
     pub brakes: Arc<Brakes>,
-    /// Where gauges' levels outlive a restart.
+    /// Where gauges and what else outlives a restart is kept.
     pub state_file: Option<StateFile>,
     /// How names are written with the number of their lines; None: they are not.
     pub name_log: Option<NameLogRules>,
@@ -152,28 +155,39 @@ pub struct Flusher {
     status: Status,
     growth_log: GrowthLog,
     books: Books,
+    /// The slot that goes on from the process before, until it is flushed.
+    cut: Option<Cut>,
+    /// What the members of sets are hashed with.
+    set_keys: Option<SetKeys>,
 }
 
 impl Flusher {
-    /// A flusher that collects from these shards. The first slot begins now.
+    /// A flusher that collects from these shards. The first slot begins now, or goes on from where a
+    /// state file was written.
     pub fn new(
-        settings: FlusherSettings,
+        mut settings: FlusherSettings,
         shards: Vec<ShardLink>,
         inbox: mpsc::Receiver<Message>,
         outlets: Vec<Outlet>,
     ) -> Flusher {
         let clock = Clock::start();
-        let merger = Merger::new(settings.of_merger(), shards.len());
-        let mut merger = merger.with_brakes(Arc::clone(&settings.brakes));
-        if let Some(file) = &settings.state_file {
-            file.load(&mut merger);
-        }
+        let now = clock.now();
+        let mut schedule = Schedule::new(settings.interval, settings.align, now);
+        let merger = || Merger::new(settings.of_merger(), shards.len());
+        let (mut merger, rest) = (
+            merger().with_brakes(Arc::clone(&settings.brakes)),
+            outlets.iter().any(|it| it.sink.adds_up()).then(merger),
+        );
+        let found = settings.state_file.as_mut().and_then(StateFile::take_found);
+        let cut = found.and_then(|state| {
+            Cut::take_over(state, &settings, (&mut schedule, now), &mut merger, rest)
+        });
         let telemetry = settings.own.as_ref().map(|own| {
             let names = outlets.iter().map(|outlet| outlet.sink.name().to_owned());
             Telemetry::new(own, names.map(|name| (name, Counters::default())))
         });
         Flusher {
-            schedule: Schedule::new(settings.interval, settings.align, clock.now()),
+            schedule,
             clock,
             collector: Collector::new(shards, inbox, settings.limits.max_series),
             merger,
@@ -185,7 +199,19 @@ impl Flusher {
             status: Status::default(),
             growth_log: GrowthLog::new(Instant::now()),
             books: Books::default(),
+            cut,
+            set_keys: None,
             settings,
+        }
+    }
+
+    /// Says what the shards hash the members of sets with, so that those of a slot which a restart
+    /// cuts in two can be merged.
+    #[must_use]
+    pub fn hashing_sets_with(self, keys: SetKeys) -> Flusher {
+        Flusher {
+            set_keys: Some(keys),
+            ..self
         }
     }
 
@@ -253,7 +279,7 @@ impl Flusher {
     fn flush(&mut self, due: Due, now: Moment, stopping: bool) {
         let began = Instant::now();
         let patience = self.settings.shard_patience();
-        let collected = self.collector.collect(stopping, patience);
+        let mut collected = self.collector.collect(stopping, patience);
         let mut counts = FlushCounts {
             shards: collected.counts,
             kernel_drops: collected.kernel_drops,
@@ -274,7 +300,6 @@ impl Flusher {
         self.told = outlets.map(|outlet| outlet.sink.counters()).collect();
         let (ledger, outlets) = (&mut self.status.ledger, self.outputs.outlets());
         counts.ledger_unbalanced = !self.books.close(ledger, outlets, &self.told);
-        self.outputs.begin(due.end.as_secs());
         if let Some(names) = &mut self.name_log {
             names.add(
                 collected.names,
@@ -282,42 +307,43 @@ impl Flusher {
                 due.end.as_secs(),
             );
         }
-        self.merger.merge(&collected.intervals);
-        counts.collecting = began.elapsed();
+        let cut = self.cut.take().filter(|cut| cut.slot.end == due.end);
+        let length = cut.as_ref().map_or(due.length, |cut| cut.slot.length);
         let time = FlushTime {
             end_unix_s: due.end.as_secs(),
-            length_s: due.length.as_secs_f64(),
+            length_s: length.as_secs_f64(),
             interval_s: self.settings.interval.as_secs_f64(),
         };
-        let (settings, outputs) = (&self.settings, &mut self.outputs);
-        let naming = &settings.naming;
-        let counter = settings.input_counter.as_deref();
-        let mut inputs = counter.map(|name| Inputs::new(name, counts.shards.inputs()));
-        self.merger.summaries(|metric_type, name, summary| {
-            if let Some(inputs) = &mut inputs
-                && inputs.take(metric_type, name, &summary)
-            {
-                return;
+        let intervals = &mut collected.intervals;
+        let mut sent = cut.map(|cut| self.merge_both_parts(cut, intervals, counts.clone(), time));
+        let mut totals = SlotCounts::default();
+        match &mut sent {
+            Some(sent) => std::mem::swap(&mut totals, &mut sent.counts),
+            None => {
+                self.outputs.begin(time.end_unix_s);
+                self.merger.merge(intervals);
             }
-            naming.points(metric_type, name, &summary, time, outputs);
-        });
-        counts.merger = self.merger.counts();
+        }
+        counts.collecting = began.elapsed();
+        let open = stopping.then(|| self.open_slot(due, length)).flatten();
+        let inputs = totals.add("inputs", counts.shards.inputs());
+        let (settings, outputs) = (&self.settings, &mut self.outputs);
+        write_series(
+            settings,
+            &mut self.merger,
+            &mut counts,
+            inputs,
+            time,
+            outputs,
+        );
         counts.brakes = self.merger.brake_counts().clone();
         let growth = self.merger.take_growth();
         self.growth_log.take(&growth, Instant::now());
-        if let Some(inputs) = inputs {
-            let zero = settings.idle_rules.idle.counters != Idle::Quiet;
-            inputs.points(naming, zero, time, outputs);
-        }
-        naming.closing_points(counts.merger.spoke, time, outputs);
-        counts.points_not_finite = outputs.take_not_finite();
         counts.duration = began.elapsed();
-        self.finish(&counts, time);
+        self.finish(&counts, time, &mut totals, sent);
         self.collector
             .give_back(collected.intervals, &mut self.merger);
-        if let Some(file) = &mut self.settings.state_file {
-            file.save(&self.merger, stopping);
-        }
+        self.keep_state(due, open, &totals);
         log::debug!(
             "flushed {} series in {:?}",
             counts.merger.reported.iter().sum::<u64>(),
@@ -335,21 +361,64 @@ impl Flusher {
         self.books.close(&mut self.status.ledger, outlets, &now);
     }
 
-    /// Adds the daemon's own metrics, and hands the rest of what was written to the sinks.
-    fn finish(&mut self, counts: &FlushCounts, time: FlushTime) {
+    /// Adds the daemon's own metrics, and hands the rest of what was written to the sinks. Of a slot
+    /// that was cut `sent` is what some of them have got already.
+    fn finish(
+        &mut self,
+        counts: &FlushCounts,
+        time: FlushTime,
+        totals: &mut SlotCounts,
+        sent: Option<Sent>,
+    ) {
         if let Some(telemetry) = &mut self.telemetry {
             let mut out = self.outputs.without_screen();
-            telemetry.write(counts, &self.told, &self.settings.naming, time, &mut out);
+            let naming = &self.settings.naming;
+            telemetry.write(counts, &self.told, naming, time, totals, &mut out);
         }
         let note = refused_note(&counts.shards.refusals);
         self.points = self.outputs.finish(&note);
-        let (outlets, points) = (self.outputs.outlets(), self.outputs.handed_over());
-        let ledger = &mut self.status.ledger;
-        (self.books).open(ledger, time, counts, outlets, &self.told, points);
+        let mut points: Vec<u64> = self.outputs.handed_over().collect();
+        if let Some(sent) = sent {
+            points = sent.handed_over(&self.outputs);
+            self.points = points.iter().copied().max().unwrap_or_default();
+            self.outputs = Outputs::new(sent.outlets);
+        }
+        let (ledger, outlets) = (&mut self.status.ledger, self.outputs.outlets());
+        (self.books).open(ledger, time, counts, outlets, &self.told, &points);
         if let Some(telemetry) = &mut self.telemetry {
             telemetry.handed_over(self.points);
         }
     }
+}
+
+/// Writes the points of all series that a merger reports, and counts what came of them. So many
+/// samples were received in the slot.
+fn write_series(
+    settings: &FlusherSettings,
+    merger: &mut Merger,
+    counts: &mut FlushCounts,
+    received: u64,
+    time: FlushTime,
+    outputs: &mut Outputs,
+) {
+    let naming = &settings.naming;
+    let counter = settings.input_counter.as_deref();
+    let mut inputs = counter.map(|name| Inputs::new(name, received));
+    merger.summaries(|metric_type, name, summary| {
+        if let Some(inputs) = &mut inputs
+            && inputs.take(metric_type, name, &summary)
+        {
+            return;
+        }
+        naming.points(metric_type, name, &summary, time, outputs);
+    });
+    counts.merger = merger.counts();
+    if let Some(inputs) = inputs {
+        let zero = settings.idle_rules.idle.counters != Idle::Quiet;
+        inputs.points(naming, zero, time, outputs);
+    }
+    naming.closing_points(counts.merger.spoke, time, outputs);
+    counts.points_not_finite = outputs.take_not_finite();
 }
 
 /// Lets shards go first where a flush and a shard share a core: the thread that calls it gets about a

@@ -60,6 +60,15 @@ impl Schedule {
         }
     }
 
+    /// Lets slots end as they did in the process before, whose open slot ends at `end`, unless that is
+    /// over, or further away than a slot is long.
+    pub(super) fn go_on_to(&mut self, end: Duration) {
+        let left = end.saturating_sub(self.last.wall);
+        if !left.is_zero() && left <= self.interval {
+            self.phase = modulo(end, self.interval);
+        }
+    }
+
     /// Goes on with another interval or alignment behind the slot that ended at `end`. If that makes
     /// the slots end elsewhere, the next one is shorter or longer.
     pub(super) fn change(&mut self, interval: Duration, align: bool, end: Duration) {

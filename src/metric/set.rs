@@ -1,5 +1,7 @@
 //! Sets count distinct values: one by one up to a limit, then by a HyperLogLog estimate.
 
+mod hashes;
+
 use std::hash::DefaultHasher;
 
 use ahash::RandomState;
@@ -13,17 +15,52 @@ use super::rules::Limits;
 /// Hashes members of sets alike in all shards, with keys drawn at start: members are kept as 64
 /// bits, so two of 4,096 are taken for one with a probability of 5 in 10^13.
 #[derive(Clone, Debug)]
-pub struct SetHash(RandomState);
+pub struct SetHash {
+    state: RandomState,
+    keys: [u64; 4],
+}
+
+/// The keys of a [`SetHash`], for a process that shall hash alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SetKeys {
+    /// The keys.
+    pub keys: [u64; 4],
+    /// What they make of a text that all know: another build may hash in another way.
+    pub check: u64,
+}
 
 impl SetHash {
     /// New random keys.
     pub fn new() -> SetHash {
-        SetHash(RandomState::new())
+        let random = RandomState::new();
+        SetHash::of_keys([1u8, 2, 3, 4].map(|number| random.hash_one(number)))
+    }
+
+    /// Takes keys over; None if they would make other hashes here than where they were drawn.
+    pub fn with(keys: &SetKeys) -> Option<SetHash> {
+        let hash = SetHash::of_keys(keys.keys);
+        (hash.keys() == *keys).then_some(hash)
+    }
+
+    fn of_keys(keys: [u64; 4]) -> SetHash {
+        let [one, two, three, four] = keys;
+        SetHash {
+            state: RandomState::with_seeds(one, two, three, four),
+            keys,
+        }
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> SetKeys {
+        SetKeys {
+            keys: self.keys,
+            check: self.of(b"ringstat"),
+        }
     }
 
     #[inline]
     fn of(&self, member: &[u8]) -> u64 {
-        self.0.hash_one(member)
+        self.state.hash_one(member)
     }
 }
 
@@ -79,6 +116,37 @@ impl SetPrecision {
     }
 }
 
+impl SetPrecision {
+    /// All of them.
+    const ALL: [SetPrecision; 6] = [
+        SetPrecision::P8,
+        SetPrecision::P10,
+        SetPrecision::P12,
+        SetPrecision::P14,
+        SetPrecision::P16,
+        SetPrecision::P18,
+    ];
+
+    /// The binary logarithm of the number of registers.
+    pub fn bits(self) -> u32 {
+        match self {
+            SetPrecision::P8 => 8,
+            SetPrecision::P10 => 10,
+            SetPrecision::P12 => 12,
+            SetPrecision::P14 => 14,
+            SetPrecision::P16 => 16,
+            SetPrecision::P18 => 18,
+        }
+    }
+
+    /// The one with 2^bits registers.
+    pub fn of_bits(bits: u32) -> Option<SetPrecision> {
+        SetPrecision::ALL
+            .into_iter()
+            .find(|precision| precision.bits() == bits)
+    }
+}
+
 /// Members come hashed, so that its hasher is never asked.
 type HyperLogLog<const P: usize> = CardinalityEstimator<u64, DefaultHasher, P>;
 
@@ -122,6 +190,21 @@ impl Estimate {
             SetPrecision::P16 => Estimate::P16(HyperLogLog::new()),
             SetPrecision::P18 => Estimate::P18(HyperLogLog::new()),
         }
+    }
+
+    fn precision(&self) -> SetPrecision {
+        match self {
+            Estimate::P8(_) => SetPrecision::P8,
+            Estimate::P10(_) => SetPrecision::P10,
+            Estimate::P12(_) => SetPrecision::P12,
+            Estimate::P14(_) => SetPrecision::P14,
+            Estimate::P16(_) => SetPrecision::P16,
+            Estimate::P18(_) => SetPrecision::P18,
+        }
+    }
+
+    fn hashes(&self) -> Vec<u64> {
+        of_any_precision!(self, registers => hashes::hashes_of(registers))
     }
 
     fn insert_hash(&mut self, hash: u64) {

@@ -17,6 +17,13 @@ pub const RELATIVE_ERROR: f64 = 0.005;
 /// index of any finite number, which is ln(f64::MAX) / ln(g) = 3,548,914 with an error of 0.0001.
 const SIGN_OFFSET: i32 = 1 << 23;
 
+/// What lies around ln g for each error that can be set, 0.0001 to 0.5.
+const GROWTH_MIN: f64 = 0.000_19;
+const GROWTH_MAX: f64 = 1.1;
+
+/// More values than any interval has; up to here a double counts in ones.
+const COUNT_MAX: u64 = 1 << 53;
+
 /// Counts of values by bin, and the exact figures that need no bins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sketch {
@@ -33,7 +40,64 @@ pub struct Sketch {
     pub bounds: Option<(f64, f64)>,
 }
 
+/// A sketch as plain numbers, to be kept over a restart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SketchNumbers {
+    /// ln g, by which its bins are cut.
+    pub growth: f64,
+    /// As in [`Sketch`].
+    pub count: u64,
+    /// As in [`Sketch`].
+    pub sum: f64,
+    /// As in [`Sketch`].
+    pub sum_squares: f64,
+    /// As in [`Sketch`].
+    pub bounds: (f64, f64),
+    /// The bins in order of value, each with its weight.
+    pub bins: Vec<(i32, f64)>,
+}
+
 impl Sketch {
+    /// The numbers that it is made of.
+    pub fn numbers(&self) -> SketchNumbers {
+        SketchNumbers {
+            growth: self.growth.0,
+            count: self.count,
+            sum: self.sum,
+            sum_squares: self.sum_squares,
+            bounds: self.bounds.unwrap_or_default(),
+            bins: self
+                .bins
+                .iter()
+                .map(|(&bin, &weight)| (bin, weight))
+                .collect(),
+        }
+    }
+
+    /// The sketch that is made of these numbers; None if none could be.
+    pub fn of_numbers(numbers: &SketchNumbers) -> Option<Sketch> {
+        let (low, high) = numbers.bounds;
+        let is_bin = |&(bin, weight): &(i32, f64)| {
+            let is_index = (-2 * SIGN_OFFSET..=2 * SIGN_OFFSET).contains(&bin);
+            is_index && weight.is_finite() && weight > 0.0
+        };
+        let is_one = (GROWTH_MIN..=GROWTH_MAX).contains(&numbers.growth)
+            && (1..=COUNT_MAX).contains(&numbers.count)
+            && low.is_finite()
+            && high.is_finite()
+            && low <= high
+            && !numbers.bins.is_empty()
+            && numbers.bins.iter().all(is_bin);
+        is_one.then(|| Sketch {
+            growth: Growth(numbers.growth),
+            bins: numbers.bins.iter().copied().collect(),
+            count: numbers.count,
+            sum: numbers.sum,
+            sum_squares: numbers.sum_squares,
+            bounds: Some((low, high)),
+        })
+    }
+
     /// Without values; those that are read from it will be within this relative error, 0.0001 to 0.5.
     pub fn new(error: f64) -> Sketch {
         Sketch {

@@ -26,6 +26,19 @@ pub struct TimerCount {
     pub weight: f64,
 }
 
+/// What one timer came to in a part of an interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TimerPart<'a> {
+    /// The sum of the weights of all its samples.
+    pub weight: f64,
+    /// The values that are kept one by one.
+    pub values: &'a [f64],
+    /// The weight of each of them, or empty.
+    pub weights: &'a [f64],
+    /// The other values.
+    pub sketch: Option<&'a Sketch>,
+}
+
 impl TimerCount {
     /// Adds what another shard counted.
     pub fn merge(&mut self, other: &TimerCount) {
@@ -114,6 +127,37 @@ impl Timers {
         }
         self.log.truncate(start);
         self.weights.truncate(start);
+    }
+
+    /// Takes over what another process kept of a timer that has nothing here. False if there is no
+    /// such slot.
+    pub fn restore(&mut self, slot: u32, part: TimerPart<'_>) -> bool {
+        let TimerPart {
+            weight,
+            values,
+            weights,
+            sketch,
+        } = part;
+        let folded_count = sketch.map_or(0, |sketch| sketch.count);
+        let Some(count) = self.counts.open(slot) else {
+            return false;
+        };
+        *count = TimerCount {
+            received: values.len() as u64 + folded_count,
+            weight,
+        };
+        if !weights.is_empty() || !self.weights.is_empty() {
+            // Those of timers without weights stand for one sample each.
+            self.weights.resize(self.log.len(), 1.0);
+            self.weights.extend_from_slice(weights);
+            self.weights.resize(self.log.len() + values.len(), 1.0);
+        }
+        let samples = values.iter().map(|&value| TimerValue { slot, value });
+        self.log.extend(samples);
+        if let Some(sketch) = sketch {
+            self.folded.insert(slot, sketch.clone());
+        }
+        true
     }
 
     /// Forgets the values, and keeps the memory.

@@ -178,12 +178,12 @@ impl Directory {
         (slot, true)
     }
 
-    /// Makes a series that no shard knows yet, with a level. Says whether it was made.
-    pub(super) fn restore(&mut self, name: &[u8], level: f64, now: u32) -> bool {
-        let (slot, is_new) = self.refer(name, now);
+    /// Makes a series that no shard knows yet. Returns its slot, and whether it was made.
+    pub(super) fn restore(&mut self, name: &[u8], spoke_at: u32) -> (u32, bool) {
+        let (slot, is_new) = self.refer(name, spoke_at);
         self.release(slot);
-        self.set_level(slot, level);
-        is_new
+        self.spoke(slot, spoke_at);
+        (slot, is_new)
     }
 
     /// Forgets a series.

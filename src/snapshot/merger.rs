@@ -7,8 +7,10 @@
 mod brakes;
 mod change;
 mod forget;
+mod restart;
 
 pub use forget::TimerValues;
+pub use restart::Lasting;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -477,8 +479,7 @@ impl Merger {
     /// Keeps the number of series within its limit: of those that no shard remembers the longest
     /// silent ones go.
     fn evict(&mut self) {
-        let total: usize = self.directories.iter().map(Directory::len).sum();
-        let excess = total.saturating_sub(self.limits.series);
+        let excess = self.series_count().saturating_sub(self.limits.series);
         if excess == 0 {
             return;
         }
@@ -511,6 +512,10 @@ impl Merger {
         directory.remove(slot);
     }
 
+    fn series_count(&self) -> usize {
+        self.directories.iter().map(Directory::len).sum()
+    }
+
     /// What a shard may forget. `is_full` asks for the whole list of silent series.
     pub fn silence(&mut self, shard: usize, is_full: bool) -> Silence {
         let mut silence = Silence {
@@ -539,23 +544,6 @@ impl Merger {
         let start = silent.len().saturating_sub(SILENT_MAX);
         silence.silent = silent[start..].iter().map(|&(_, id)| id).collect();
         silence
-    }
-
-    /// The gauges and their levels, to be kept over a restart.
-    pub fn levels(&self) -> impl Iterator<Item = (SeriesName<'_>, f64)> {
-        let directory = &self.directories[MetricType::Gauge as usize];
-        directory.iter().filter_map(|(slot, entry)| {
-            let level = directory.level(slot)?;
-            Some((directory.name(entry), level))
-        })
-    }
-
-    /// Gives a gauge the level that it had before a restart.
-    pub fn restore_level(&mut self, name: &[u8], level: f64) {
-        let gauges = &mut self.directories[MetricType::Gauge as usize];
-        if gauges.restore(name, level, self.now) {
-            self.quotas.add(MetricType::Gauge, name);
-        }
     }
 
     /// What the last merge did.

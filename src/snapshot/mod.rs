@@ -9,11 +9,15 @@ mod directory;
 mod distribution;
 mod idle;
 mod merger;
+mod partial;
 mod quotas;
 mod texts;
 mod timers;
 
 pub use distribution::{Distribution, Middle, Totals, Window};
 pub use idle::{Idle, IdleRules, IdleTimes};
-pub use merger::{BrakeCounts, Merger, MergerCounts, MergerSettings, Summary, TimerValues};
+pub use merger::{
+    BrakeCounts, Lasting, Merger, MergerCounts, MergerSettings, Summary, TimerValues,
+};
+pub use partial::{Partial, Piece};
 pub use texts::SeriesName;

@@ -133,8 +133,12 @@ impl Quotas {
         if *interval.brakes != *self.brakes {
             return;
         }
-        self.shards[shard].has_answered = true;
-        for (quota, grant) in self.shards[shard].grants.iter_mut().enumerate() {
+        // What an earlier process had of the slot is of no shard.
+        let Some(of_shard) = self.shards.get_mut(shard) else {
+            return;
+        };
+        of_shard.has_answered = true;
+        for (quota, grant) in of_shard.grants.iter_mut().enumerate() {
             let admitted = interval.admitted.get(quota).copied().unwrap_or_default();
             let rule = self.brakes.rule_of_quota(quota).index();
             let refused = interval.refused_by_rule.get(rule).copied();

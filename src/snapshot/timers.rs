@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use super::distribution::{Distribution, ExactFigures};
-use crate::metric::{Sketch, TimerCount};
+use super::partial::Piece;
+use crate::metric::{Sketch, TimerCount, TimerPart};
 
 /// The timer values of one interval, by merged slot.
 #[derive(Debug, Default)]
@@ -115,6 +116,19 @@ impl MergedTimers {
         };
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         (&self.values[start..end], count.received)
+    }
+
+    /// What a series came to, before its distribution is asked for.
+    pub(super) fn piece(&self, slot: u32) -> Piece<'_> {
+        let index = slot as usize;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        let range = start..self.ends[index];
+        Piece::Timer(TimerPart {
+            weight: self.counts[index].weight,
+            values: &self.values[range.clone()],
+            weights: self.weights.get(range).unwrap_or_default(),
+            sketch: self.sketches.get(&slot),
+        })
     }
 
     /// How many series have a sketch.

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use super::{FlushCounts, OwnLines};
+use super::{FlushCounts, OwnLines, SlotCounts};
 use crate::metric::MetricType;
 use crate::naming::{Dialect, FlushTime, Naming, Point, Points, Statistic, Value};
 use crate::sink::Counters;
 use crate::snapshot::{SeriesName, Summary};
 
 /// Writes etsy's lines.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Etsy {
     prefix: String,
     /// Before the prefix, their dots included.
@@ -67,6 +67,7 @@ impl Etsy {
         sinks: &[Counters],
         naming: &Naming,
         time: FlushTime,
+        slot: &mut SlotCounts,
         out: &mut impl Points,
     ) {
         let end_unix_s = time.end_unix_s;
@@ -85,6 +86,7 @@ impl Etsy {
             ("metrics_received", shards.lines.lines),
         ];
         for (word, count) in counters {
+            let count = slot.add(word, count);
             series(
                 MetricType::Counter,
                 word,
@@ -206,7 +208,8 @@ mod tests {
         };
         let mut lines = Lines::default();
         let naming = Naming::new(&NamingSettings::new(dialect));
-        telemetry.write(&flush, &sinks, &naming, time, &mut lines);
+        let slot = &mut SlotCounts::default();
+        telemetry.write(&flush, &sinks, &naming, time, slot, &mut lines);
         lines.0
     }
 
@@ -281,7 +284,15 @@ mod tests {
         };
         let naming = Naming::new(&NamingSettings::new(Dialect::EtsyLegacy));
         let mut lines = Lines::default();
-        telemetry.write(&FlushCounts::default(), &[], &naming, time, &mut lines);
+        let slot = &mut SlotCounts::default();
+        telemetry.write(
+            &FlushCounts::default(),
+            &[],
+            &naming,
+            time,
+            slot,
+            &mut lines,
+        );
         let last_flush = "stats.statsd.graphiteStats.last_flush 990 1000";
         assert!(
             lines.0.iter().any(|line| line == last_flush),

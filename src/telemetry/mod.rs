@@ -3,6 +3,7 @@
 
 mod etsy;
 mod ringstat;
+mod slot_counts;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +17,7 @@ use crate::sink::Counters;
 use crate::snapshot::{BrakeCounts, MergerCounts};
 use etsy::Etsy;
 use ringstat::Ringstat;
+pub use slot_counts::SlotCounts;
 
 /// In whose words the daemon's own metrics are sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -110,7 +112,7 @@ pub struct FlushCounts {
 }
 
 /// Writes own metrics.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Telemetry {
     /// In our own words.
     Ringstat(Ringstat),
@@ -128,18 +130,22 @@ impl Telemetry {
     }
 
     /// Writes the metrics of one flush. `sinks` are the sinks' counters before its points are
-    /// handed over, in the order of their names.
+    /// handed over, in the order of their names. `slot` are the counts of the slot up to here; those of
+    /// the flush are added.
     pub fn write(
         &mut self,
         flush: &FlushCounts,
         sinks: &[Counters],
         naming: &Naming,
         time: FlushTime,
+        slot: &mut SlotCounts,
         out: &mut impl Points,
     ) {
         match self {
-            Telemetry::Ringstat(ringstat) => ringstat.write(flush, sinks, time.end_unix_s, out),
-            Telemetry::Etsy(etsy) => etsy.write(flush, sinks, naming, time, out),
+            Telemetry::Ringstat(ringstat) => {
+                ringstat.write(flush, sinks, time.end_unix_s, slot, out);
+            }
+            Telemetry::Etsy(etsy) => etsy.write(flush, sinks, naming, time, slot, out),
         }
     }
 

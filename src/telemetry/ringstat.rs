@@ -8,13 +8,13 @@
 
 use std::time::Duration;
 
-use super::FlushCounts;
+use super::{FlushCounts, SlotCounts};
 use crate::metric::{MetricType, Refusal};
 use crate::naming::{Point, Points, Statistic, Value};
 use crate::sink::Counters;
 
 /// Writes own metrics; remembers what it wrote last time of what is counted for ever.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ringstat {
     prefix: String,
     /// By sink: its name and its counters at the last flush.
@@ -41,66 +41,70 @@ impl Ringstat {
         flush: &FlushCounts,
         sinks: &[Counters],
         end_unix_s: u64,
+        slot: &mut SlotCounts,
         out: &mut impl Points,
     ) {
         let mut writer = Writer {
             prefix: &self.prefix,
             end_unix_s,
+            slot,
             out,
         };
         let shards = &flush.shards;
-        writer.count("datagrams", shards.datagrams);
+        writer.total("datagrams", shards.datagrams);
         let parsed = shards.datagrams - shards.datagrams_skipped;
-        writer.count("datagrams.parsed", parsed);
-        writer.count("datagrams.skipped", shards.datagrams_skipped);
-        writer.count("datagrams.truncated", shards.datagrams_truncated);
-        writer.count("bytes", shards.bytes);
-        writer.count("connections.accepted", shards.connections.accepted);
-        writer.count("connections.refused", shards.connections.refused);
+        writer.total("datagrams.parsed", parsed);
+        writer.total("datagrams.skipped", shards.datagrams_skipped);
+        writer.total("datagrams.truncated", shards.datagrams_truncated);
+        writer.total("bytes", shards.bytes);
+        writer.total("connections.accepted", shards.connections.accepted);
+        writer.total("connections.refused", shards.connections.refused);
         writer.count("connections.open", shards.connections.open);
-        writer.count("lines", shards.lines.lines);
-        writer.count("chained", shards.lines.chained);
-        writer.count("skipped", shards.lines.skipped);
-        writer.count("samples", shards.samples);
+        writer.total("lines", shards.lines.lines);
+        writer.total("chained", shards.lines.chained);
+        writer.total("skipped", shards.lines.skipped);
+        writer.total("samples", shards.samples);
         for reason in Refusal::ALL {
             let path = format!("refused.{}", reason.word());
-            writer.count(&path, shards.refusals.of(reason));
+            writer.total(&path, shards.refusals.of(reason));
         }
         let brakes = &flush.brakes;
         for (head, counts) in [
             ("denied", &brakes.denied),
             ("over_quota", &brakes.over_quota),
-            ("quota_series", &brakes.quota_series),
         ] {
             for (word, count) in counts {
-                writer.count(&format!("{head}.{word}"), *count);
+                writer.total(&format!("{head}.{word}"), *count);
             }
         }
-        writer.count("kernel_drops", flush.kernel_drops);
+        for (word, count) in &brakes.quota_series {
+            writer.count(&format!("quota_series.{word}"), *count);
+        }
+        writer.total("kernel_drops", flush.kernel_drops);
         writer.count("receive_queue_bytes", flush.receive_queue_bytes);
-        writer.count("receive.enters", flush.receive.enters);
-        writer.count("receive.out_of_buffers", flush.receive.out_of_buffers);
-        writer.count("receive.rebuilds", flush.receive.rebuilds);
-        writer.count("receive.socket_errors", flush.receive.socket_errors);
-        writer.count("repeat.datagrams", flush.repeated.datagrams);
-        writer.count("repeat.dropped", flush.repeated.dropped);
+        writer.total("receive.enters", flush.receive.enters);
+        writer.total("receive.out_of_buffers", flush.receive.out_of_buffers);
+        writer.total("receive.rebuilds", flush.receive.rebuilds);
+        writer.total("receive.socket_errors", flush.receive.socket_errors);
+        writer.total("repeat.datagrams", flush.repeated.datagrams);
+        writer.total("repeat.dropped", flush.repeated.dropped);
         for (metric_type, count) in MetricType::ALL.into_iter().zip(flush.merger.reported) {
             writer.count(&format!("series.{}", metric_type.word()), count);
         }
-        writer.count("series.new", flush.merger.new);
-        writer.count("series.expired", flush.merger.expired);
+        writer.total("series.new", flush.merger.new);
+        writer.total("series.expired", flush.merger.expired);
         let refused = shards.refusals.of(Refusal::SeriesLimit);
-        writer.count("series.refused", refused);
+        writer.total("series.refused", refused);
         writer.count("timers.folded", flush.merger.timers_folded);
-        writer.count("timers.values_coarse", flush.merger.timer_values_coarse);
+        writer.total("timers.values_coarse", flush.merger.timer_values_coarse);
         writer.count("sets.estimated", flush.merger.sets_estimated);
-        writer.count("points", self.points);
+        writer.total("points", self.points);
         writer.count("points.not_finite", flush.points_not_finite);
         writer.count("ledger.unbalanced", flush.ledger_unbalanced.into());
         writer.number("flush.duration_ms", milliseconds(flush.duration));
         writer.number("flush.late_ms", milliseconds(flush.late));
-        writer.count("flush.skipped_slots", flush.slots_skipped);
-        writer.count("flush.repeated_slots", flush.slots_repeated);
+        writer.total("flush.skipped_slots", flush.slots_skipped);
+        writer.total("flush.repeated_slots", flush.slots_repeated);
         let percent = (flush.busiest_shard * 1000.0).round() / 10.0;
         writer.number("busiest_shard_percent", percent);
         for ((name, last), now) in self.sinks.iter_mut().zip(sinks) {
@@ -122,6 +126,7 @@ fn milliseconds(time: Duration) -> f64 {
 struct Writer<'a, P> {
     prefix: &'a str,
     end_unix_s: u64,
+    slot: &'a mut SlotCounts,
     out: &'a mut P,
 }
 
@@ -143,21 +148,32 @@ impl<P: Points> Writer<'_, P> {
         self.number(path, count as f64);
     }
 
+    /// A count that goes on over a restart in mid-slot.
+    fn total(&mut self, path: &str, count: u64) {
+        let total = self.slot.add(path, count);
+        self.count(path, total);
+    }
+
     fn sink(&mut self, name: &str, last: &Counters, now: &Counters) {
-        let mut count = |path: &str, count: u64| self.count(&format!("sink.{name}.{path}"), count);
-        count("lines", now.lines_sent - last.lines_sent);
-        count("bytes", now.bytes_sent - last.bytes_sent);
-        count("queued_lines", now.lines_queued);
-        count("queued_bytes", now.bytes_queued);
-        count("spooled_lines", now.lines_spooled);
-        count("spooled_bytes", now.bytes_spooled);
-        count("dropped_lines", now.lines_dropped - last.lines_dropped);
-        count(
-            "superseded_lines",
-            now.lines_superseded - last.lines_superseded,
+        let path = |word: &str| format!("sink.{name}.{word}");
+        self.total(&path("lines"), now.lines_sent - last.lines_sent);
+        self.total(&path("bytes"), now.bytes_sent - last.bytes_sent);
+        self.count(&path("queued_lines"), now.lines_queued);
+        self.count(&path("queued_bytes"), now.bytes_queued);
+        self.count(&path("spooled_lines"), now.lines_spooled);
+        self.count(&path("spooled_bytes"), now.bytes_spooled);
+        let dropped = now.lines_dropped - last.lines_dropped;
+        self.total(&path("dropped_lines"), dropped);
+        let superseded = now.lines_superseded - last.lines_superseded;
+        self.total(&path("superseded_lines"), superseded);
+        self.total(
+            &path("spool_errors"),
+            now.spool_errors - last.spool_errors,
         );
-        count("spool_errors", now.spool_errors - last.spool_errors);
-        count("spool_damaged", now.spool_damaged - last.spool_damaged);
-        count("reconnects", now.reconnects - last.reconnects);
+        self.total(
+            &path("spool_damaged"),
+            now.spool_damaged - last.spool_damaged,
+        );
+        self.total(&path("reconnects"), now.reconnects - last.reconnects);
     }
 }

@@ -22,3 +22,6 @@ mod activation;
 
 // Without io_uring, and without any privilege.
 mod blocked;
+
+// A slot that restarts cut in pieces, and the state file that puts it together.
+mod restart;

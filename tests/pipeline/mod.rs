@@ -9,6 +9,7 @@
 
 pub mod parse;
 pub mod read;
+pub mod restart;
 
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,19 @@ use ringstat::tap::TapRules;
 use crate::model::{self, Counts, Kind, Output, Pipeline, Settings};
 use read::{lines, pickles, stream_lines};
 
+/// What a pipeline is made of.
+#[derive(Clone)]
+struct Plan {
+    settings: Settings,
+    shard_count: usize,
+    encoding: Encoding,
+    limits: Limits,
+    set_hash: SetHash,
+}
+
 /// Shards and a merger behind them.
 pub struct Shards {
+    plan: Plan,
     shards: Vec<Shard>,
     /// Emptied intervals, by shard, for the shards to use again.
     spare: Vec<Interval>,
@@ -72,9 +84,25 @@ impl Shards {
         encoding: Encoding,
         limits: Limits,
     ) -> Shards {
+        Shards::planned(Plan {
+            settings: settings.clone(),
+            shard_count,
+            encoding,
+            limits,
+            set_hash: SetHash::new(),
+        })
+    }
+
+    fn planned(plan: Plan) -> Shards {
+        let Plan {
+            ref settings,
+            shard_count,
+            encoding,
+            limits,
+            ref set_hash,
+        } = plan;
         let dialect: Dialect = settings.naming.name().parse().expect("a dialect's name");
         let keep_tags = settings.tags.unwrap_or(dialect.keeps_tags());
-        let set_hash = SetHash::new();
         let epoch = Instant::now();
         let shards = (0..shard_count).map(|shard| {
             Shard::new(ShardSettings {
@@ -128,17 +156,12 @@ impl Shards {
             zero_counters: idle_rules.idle.counters != Idle::Quiet,
             spellings: Vec::new(),
             merged_series: 0,
+            plan,
         }
     }
-}
 
-impl Pipeline for Shards {
-    fn interval(
-        &mut self,
-        datagrams: &[(usize, Vec<u8>)],
-        length_s: f64,
-        end_unix_s: u64,
-    ) -> Output {
+    /// What the shards hand over behind these datagrams.
+    fn take(&mut self, datagrams: &[(usize, Vec<u8>)]) -> (ShardCounts, Vec<(usize, Interval)>) {
         for (source, bytes) in datagrams {
             let shard_count = self.shards.len();
             let shard = &mut self.shards[source % shard_count];
@@ -159,8 +182,17 @@ impl Pipeline for Shards {
             intervals.push((number, hand_over.interval));
         }
         assert_eq!(counts.datagrams, datagrams.len() as u64);
+        (counts, intervals)
+    }
 
-        self.merger.merge(&intervals);
+    /// What a slot comes to when all of it is merged.
+    fn output(
+        &mut self,
+        counts: &ShardCounts,
+        intervals: Vec<(usize, Interval)>,
+        length_s: f64,
+        end_unix_s: u64,
+    ) -> Output {
         let time = FlushTime {
             end_unix_s,
             length_s,
@@ -194,8 +226,21 @@ impl Pipeline for Shards {
         Output {
             points: self.out.read_back(),
             points_not_finite,
-            counts: counts_in_words(&counts),
+            counts: counts_in_words(counts),
         }
+    }
+}
+
+impl Pipeline for Shards {
+    fn interval(
+        &mut self,
+        datagrams: &[(usize, Vec<u8>)],
+        length_s: f64,
+        end_unix_s: u64,
+    ) -> Output {
+        let (counts, intervals) = self.take(datagrams);
+        self.merger.merge(&intervals);
+        self.output(&counts, intervals, length_s, end_unix_s)
     }
 }
 

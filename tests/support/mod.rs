@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "two binaries share it, and neither uses all")]
 
+pub(crate) mod carbon;
 pub(crate) mod daemon;
 pub(crate) mod graphite;
 pub(crate) mod kept;

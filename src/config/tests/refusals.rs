@@ -284,11 +284,6 @@ fn settings_that_do_not_go_together_are_refused() {
          set idle_gauges to none",
     );
     refused(
-        "naming = 'gstatsd'\nstate_file = 'gauges'",
-        "state_file = gauges does not go with naming = gstatsd, whose gauges do not outlive an \
-         interval",
-    );
-    refused(
         "command_timeout = 0",
         "command_timeout = 0s leaves a command no time at all",
     );

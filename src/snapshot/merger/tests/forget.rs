@@ -82,7 +82,12 @@ fn a_gauge_that_was_deleted_begins_at_zero() {
 #[test]
 fn a_series_that_no_shard_knows_is_removed() {
     let mut rig = Rig::new(1, 99, Idle::Never);
-    rig.merger.restore_level(b"old;tag=1", 4.0);
+    assert!(rig.merger.restore(&Lasting {
+        metric_type: MetricType::Gauge,
+        name: SeriesName::new(b"old;tag=1"),
+        silent: INTERVAL,
+        level: Some(4.0),
+    }));
     assert_eq!(rig.forget(MetricType::Gauge, "old"), [""; 0]);
     assert_eq!(rig.forget(MetricType::Gauge, "old;tag=1"), ["old;tag=1"]);
     assert_eq!(rig.flush(), [""; 0]);

@@ -1,0 +1,155 @@
+//! Writes the state on a thread for each time, one at a time: a disk that hangs holds up no flush.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Writes one file again and again.
+#[derive(Debug)]
+pub(super) struct Writing {
+    path: PathBuf,
+    /// How the write that is under way will have gone.
+    under_way: Option<Receiver<io::Result<()>>>,
+    /// When it began.
+    began: Instant,
+    is_failing: bool,
+}
+
+/// A write that takes longer is told of in the log.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Writing {
+    pub(super) fn new(path: PathBuf) -> Writing {
+        Writing {
+            path,
+            under_way: None,
+            began: Instant::now(),
+            is_failing: false,
+        }
+    }
+
+    /// Whether nothing is being written. Says in the log how the last write went, if that is new.
+    pub(super) fn is_idle(&mut self) -> bool {
+        let Some(under_way) = &self.under_way else {
+            return true;
+        };
+        match under_way.try_recv() {
+            Ok(written) => self.ended(written),
+            Err(TryRecvError::Empty) => {
+                if self.began.elapsed() > PATIENCE {
+                    self.failed("the disk does not answer");
+                }
+                return false;
+            }
+            Err(TryRecvError::Disconnected) => unreachable!("a panic ends the process"),
+        }
+        true
+    }
+
+    /// Begins to write, if nothing is being written.
+    pub(super) fn begin(&mut self, state: Vec<u8>) {
+        if !self.is_idle() {
+            return;
+        }
+        let (done, under_way) = mpsc::channel();
+        let path = self.path.clone();
+        let thread = thread::Builder::new().name("state".to_owned());
+        let started = thread.spawn(move || {
+            // If nobody listens the daemon has given up waiting.
+            let _ = done.send(write(&path, &state));
+        });
+        match started {
+            Ok(_) => (self.under_way, self.began) = (Some(under_way), Instant::now()),
+            Err(error) => self.failed(&format!("no thread: {error}")),
+        }
+    }
+
+    /// Writes a last time, and waits until that is done, or for so long.
+    pub(super) fn write_last(&mut self, state: Vec<u8>, patience: Duration) {
+        self.wait(patience);
+        self.begin(state);
+        self.wait(patience);
+    }
+
+    fn wait(&mut self, patience: Duration) {
+        let Some(under_way) = &self.under_way else {
+            return;
+        };
+        match under_way.recv_timeout(patience) {
+            Ok(written) => self.ended(written),
+            Err(RecvTimeoutError::Timeout) => self.failed("the disk does not answer"),
+            Err(RecvTimeoutError::Disconnected) => unreachable!("a panic ends the process"),
+        }
+    }
+
+    fn ended(&mut self, written: io::Result<()>) {
+        self.under_way = None;
+        match written {
+            Ok(()) if self.is_failing => {
+                self.is_failing = false;
+                log::info!("{} is written again", self.path.display());
+            }
+            Ok(()) => {}
+            Err(error) => self.failed(&error.to_string()),
+        }
+    }
+
+    /// Told once in a row.
+    fn failed(&mut self, reason: &str) {
+        if !std::mem::replace(&mut self.is_failing, true) {
+            log::error!(
+                "cannot write {}: {reason}; after a restart gauges would go on from an older state, \
+                 and a slot that is cut in two would lose a part",
+                self.path.display()
+            );
+        }
+    }
+}
+
+/// Fails where a state could not be written.
+pub(super) fn check(path: &Path) -> Result<(), String> {
+    let beside = beside(path);
+    create(&beside)
+        .and_then(|_| fs::remove_file(&beside))
+        .map_err(|error| {
+            format!(
+                "cannot write {}, which is needed beside the state file: {error}",
+                beside.display()
+            )
+        })
+}
+
+/// Writes beside the file and puts it in place when it is complete and on the disk.
+fn write(path: &Path, state: &[u8]) -> io::Result<()> {
+    let beside = beside(path);
+    let mut file = create(&beside)?;
+    file.write_all(state)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    // Without this a crash of the machine may bring the file before back, which is a whole one, too.
+    let folder = File::open(folder.unwrap_or(Path::new(".")));
+    folder.and_then(|folder| folder.sync_all())
+}
+
+/// A new file that only this user may read. What an earlier process left there may have had other
+/// permissions.
+fn create(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// What is written before it takes the place of the file.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    beside.into()
+}

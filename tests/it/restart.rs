@@ -1,0 +1,185 @@
+//! Restarts in mid-slot, kills, and state files in all states.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::support::carbon::Carbon;
+use crate::support::daemon::{Daemon, command, run};
+use crate::support::graphite::Graphite;
+use crate::support::points::OWN;
+use crate::support::{poll, skip};
+
+/// A slot that no test outlasts, and that a restart does not end.
+const LONG_SLOT: &str = "-b 127.0.0.1:0 -f 1000 --align false";
+
+/// What three processes get in one slot, a sample of each type.
+const PARTS: [&str; 3] = [
+    "sent:3|c\ntook:1:2|ms\nlevel:5|g\nwho:ann|s\nraw:1|kv|@1700000000",
+    "sent:4|c\ntook:9|ms\nlevel:+1|g\nwho:ann|s\nwho:bob|s",
+    "sent:5|c\ntook:4|ms\nlevel:+1|g\nwho:bob|s\nwho:cy|s\nraw:2|kv|@1700000000",
+];
+
+/// Goal: Graphite, which keeps the last point of a path and time, has the whole slot in the end; a sink
+/// that adds up is given no sample twice. Method: two restarts in one slot; what each of three processes
+/// sent to either, and whether the ledger of each comes out even, though its sinks get unlike numbers of
+/// points.
+#[test]
+fn a_slot_that_restarts_cut_is_sent_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let graphite = Graphite::start();
+    let mut added = 0.0;
+    for part in PARTS {
+        let daemon = Daemon::start(&format!(
+            "{LONG_SLOT} -s {} -s console: --state-file {}",
+            graphite.sink(),
+            path.display()
+        ));
+        daemon.sender().send(part);
+        let log = daemon.log.clone();
+        let on_output = daemon.stop_and_read();
+        let log = log.to_end().join("\n");
+        assert!(!log.contains("does not balance"), "{log}");
+        added += on_output.sum("stats.counters.sent.count");
+        let samples = part.matches('\n').count() as f64 + 1.0;
+        let packed = if part.contains("1:2") { 1.0 } else { 0.0 };
+        assert_eq!(on_output.own_sum("samples"), samples + packed);
+    }
+    assert_eq!(added, 12.0, "each sample once");
+    let count = "stats.counters.sent.count";
+    graphite.wait_for_kept("the whole slot", |kept| {
+        kept.sum(count) == 12.0 && kept.sum("own.samples") == 17.0
+    });
+    let points = graphite.points();
+    assert_eq!(points.values(count), [3.0, 7.0, 12.0]);
+    let times = points.times(count);
+    assert!(times.iter().all(|time| *time == times[0]), "{times:?}");
+    for (path, values) in [
+        ("stats.counters.sent.rate", [0.003, 0.007, 0.012]),
+        ("stats.timers.took.count", [2.0, 3.0, 4.0]),
+        ("stats.timers.took.sum", [3.0, 12.0, 16.0]),
+        ("stats.timers.took.upper", [2.0, 9.0, 9.0]),
+        ("stats.gauges.level", [5.0, 6.0, 7.0]),
+        ("stats.sets.who.count", [1.0, 2.0, 3.0]),
+        ("own.samples", [6.0, 11.0, 17.0]),
+        ("own.datagrams", [1.0, 2.0, 3.0]),
+    ] {
+        assert_eq!(points.values(path), values, "{path}");
+    }
+    assert_eq!(points.values("stats.kv.raw"), [1.0, 1.0, 1.0, 2.0]);
+    let mode = fs::metadata(&path).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+/// Goal: what can be drawn in the end is right. Method: a restart in mid-slot in front of the real
+/// database; the value is read from its file.
+#[test]
+fn a_slot_that_a_restart_cuts_is_whole_in_a_whisper_file() {
+    let Some(carbon) = Carbon::start() else {
+        return skip("carbon-cache of the package graphite-carbon is missing");
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    for part in &PARTS[..2] {
+        let mut daemon = Daemon::start(&format!(
+            "{LONG_SLOT} -s graphite://127.0.0.1:{} --state-file {}",
+            carbon.text_port,
+            folder.path().join("state").display()
+        ));
+        daemon.sender().send(part);
+        assert_eq!(daemon.stop(), Some(0));
+    }
+    let counted = carbon.wait_for("stats/counters/sent/count", 7.0);
+    assert_eq!(counted.len(), 1, "{counted:?}");
+}
+
+/// A daemon with short slots and its state in this file.
+fn start(path: &Path) -> Daemon {
+    Daemon::start(&format!(
+        "-b 127.0.0.1:0 -f 0.2 --state-file {}",
+        path.display()
+    ))
+}
+
+fn levels(daemon: &Daemon) -> Vec<f64> {
+    let points = daemon.wait_for("two slots", |points| {
+        points.times(&format!("{OWN}.datagrams")).len() > 1
+    });
+    points.values("stats.gauges.level")
+}
+
+/// Goal: a kill costs no more than what came since the last flush. Method: SIGKILL when a level is in
+/// the file; the next process tells it without being told.
+#[test]
+fn a_level_that_was_flushed_outlives_a_kill() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let mut daemon = start(&path);
+    daemon.sender().send("level:5|g");
+    poll("the level in the file", || {
+        let text = fs::read_to_string(&path).ok()?;
+        text.contains(" 5.0 level\n").then_some(())
+    });
+    daemon.signal(Signal::KILL);
+    assert_eq!(daemon.wait(), None);
+    assert_eq!(levels(&start(&path)).first(), Some(&5.0));
+}
+
+/// Goal: a file that cannot be trusted is not used, and not lost either. Method: one byte of a level is
+/// another; the end is missing; a version that nobody knows yet.
+#[test]
+fn a_damaged_state_file_is_set_aside() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let mut daemon = start(&path);
+    daemon.sender().send("level:5|g");
+    assert_eq!(daemon.stop(), Some(0));
+    let whole = fs::read_to_string(&path).expect("a state");
+    let damaged = [
+        whole.replace(" 5.0 level\n", " 7.0 level\n"),
+        whole[..whole.len() / 2].to_owned(),
+        whole.replace("state 2\n", "state 3\n"),
+    ];
+    for text in damaged {
+        assert_ne!(text, whole);
+        fs::write(&path, &text).expect("a file");
+        let mut daemon = start(&path);
+        daemon.log.wait_for_text("state.damaged");
+        assert_eq!(levels(&daemon), [0.0; 0]);
+        assert_eq!(daemon.stop(), Some(0));
+        let aside = fs::read_to_string(folder.path().join("state.damaged"));
+        assert_eq!(aside.expect("it is kept"), text);
+    }
+    fs::write(&path, &whole).expect("a file");
+    assert_eq!(levels(&start(&path)).first(), Some(&5.0));
+}
+
+/// Goal: who asks for a state file that cannot be hears of it at the start. Method: a folder in which not
+/// even root can make a file.
+#[test]
+fn a_read_only_folder_is_told_of_at_the_start() {
+    let ended = run(command(
+        "-b 127.0.0.1:0 -s console: --state-file /sys/kernel/state",
+    ));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.log.contains("/sys/kernel/state.new"), "{ended:?}");
+}
+
+/// Goal: flushes go on when the file cannot be written any more. Method: its folder goes away.
+#[test]
+fn a_folder_that_goes_away_stops_no_flush() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let below = folder.path().join("below");
+    fs::create_dir(&below).expect("a folder");
+    let mut daemon = start(&below.join("state"));
+    let away = folder.path().join("away");
+    fs::rename(&below, &away).expect("it is there");
+    daemon.log.wait_for_text("cannot write");
+    daemon.sender().send("sent:1|c");
+    daemon.wait_for_sum("stats.counters.sent.count", 1.0);
+    fs::rename(&away, &below).expect("it is there");
+    daemon.log.wait_for_text("is written again");
+    assert_eq!(daemon.stop(), Some(0));
+}
