@@ -166,10 +166,7 @@ impl<P: Points> Writer<'_, P> {
         self.total(&path("dropped_lines"), dropped);
         let superseded = now.lines_superseded - last.lines_superseded;
         self.total(&path("superseded_lines"), superseded);
-        self.total(
-            &path("spool_errors"),
-            now.spool_errors - last.spool_errors,
-        );
+        self.total(&path("spool_errors"), now.spool_errors - last.spool_errors);
         self.total(
             &path("spool_damaged"),
             now.spool_damaged - last.spool_damaged,
