@@ -68,7 +68,9 @@ fn is_whole(framing: Framing, bytes: &[u8]) -> bool {
                 let Some(size) = bytes.get(at..at + 4) else {
                     return false;
                 };
-                at += 4 + size.iter().fold(0, |size, &byte| size << 8 | usize::from(byte));
+                at += 4 + size
+                    .iter()
+                    .fold(0, |size, &byte| size << 8 | usize::from(byte));
             }
             at == bytes.len()
         }
