@@ -101,32 +101,6 @@ fn no_seed_crowds_names_that_are_alike() {
     }
 }
 
-/// Whoever learned one seed knows names that crowd the buckets under it, and only there.
-#[test]
-fn names_chosen_against_one_seed_do_not_crowd_another() {
-    const COUNT: u32 = if cfg!(miri) { 64 } else { 1_024 };
-    let crowding = |names: &Names, chosen: &[String]| {
-        let mut index = Index::default();
-        for (number, name) in (0..).zip(chosen) {
-            let (record, slot) = (number, number);
-            index.insert(names.hash(name.as_bytes(), b""), Entry { record, slot });
-        }
-        index.passed_count()
-    };
-    let known = Names::default();
-    let is_chosen = |name: &String| known.hash(name.as_bytes(), b"").is_multiple_of(64);
-    let chosen: Vec<String> = (0..)
-        .map(|number| format!("service.{number}"))
-        .filter(is_chosen)
-        .take(COUNT as usize)
-        .collect();
-    assert!(crowding(&known, &chosen) > 4 * COUNT);
-    for _ in 0..if cfg!(miri) { 2 } else { 100 } {
-        let passed = crowding(&Names::default(), &chosen);
-        assert!(passed < COUNT, "{passed} of {COUNT}");
-    }
-}
-
 #[test]
 fn many_names_are_all_found_again() {
     let mut names = Names::default();
@@ -146,9 +120,9 @@ fn many_names_are_all_found_again() {
 /// into one bucket by one seed crowd there, by other seeds no more than any names do.
 #[test]
 fn names_chosen_against_one_seed_do_not_crowd_by_another() {
-    const COUNT: usize = 1_024;
+    const COUNT: usize = if cfg!(miri) { 64 } else { 1_024 };
     // As many buckets as an index of so many names has.
-    const BUCKETS: u32 = 256;
+    const BUCKETS: u32 = COUNT as u32 / 4;
     let passed = |names: &Names, chosen: &[String]| {
         let mut index = Index::default();
         for (number, name) in (0u32..).zip(chosen) {
@@ -163,7 +137,7 @@ fn names_chosen_against_one_seed_do_not_crowd_by_another() {
     let chosen: Vec<String> = candidates.filter(falls_into_one).take(COUNT).collect();
     let crowded = passed(&known, &chosen);
     assert!(
-        crowded > 50 * COUNT,
+        crowded > COUNT * COUNT / 20,
         "the attack works by the known seed: {crowded}"
     );
     for _ in 0..20 {
