@@ -140,7 +140,7 @@ impl Schedule {
     /// By how much a length is not told from the scheduled one, so that rates of a small count stay
     /// round numbers: threads wake up late, and batches take a moment to gather.
     fn tolerance(&self) -> Duration {
-        let short = ROUNDED_MIN.min(self.interval / 10);
+        let short = ROUNDED_MIN.min(self.interval / 4);
         short.max(self.interval / 100)
     }
 
@@ -159,8 +159,8 @@ impl Schedule {
 }
 
 /// Up to this a length is rounded to the scheduled one, or to a hundredth of a long interval, or to a
-/// tenth of a short one.
-const ROUNDED_MIN: Duration = Duration::from_millis(50);
+/// quarter of a short one.
+const ROUNDED_MIN: Duration = Duration::from_millis(250);
 
 /// How much too early a flush may be.
 const EARLY_MAX: Duration = Duration::from_millis(1);
