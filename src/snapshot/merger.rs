@@ -134,7 +134,7 @@ pub struct Merger {
     growth: Growth,
 }
 
-/// What the rules of [`Brakes`] came to, by their words; of two with the same word, both together.
+/// What the rules of [`crate::metric::Brakes`] came to, by their words; of two with the same word, both together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BrakeCounts {
     /// Links refused in an interval, by rules that deny.
