@@ -483,19 +483,19 @@ impl Merger {
         if excess == 0 {
             return;
         }
-        let mut candidates: Vec<(u32, usize, u32)> = Vec::new();
-        for (kind, directory) in self.directories.iter().enumerate() {
-            let idle = directory
+        let mut candidates: Vec<(u32, MetricType, u32)> = Vec::new();
+        for metric_type in MetricType::ALL {
+            let idle = self.directories[metric_type as usize]
                 .iter()
                 .filter(|(_, entry)| !entry.is_referred_to());
             let silent_flushes = |entry: Entry| self.now.wrapping_sub(entry.spoke_at);
-            candidates.extend(idle.map(|(slot, entry)| (silent_flushes(entry), kind, slot)));
+            candidates.extend(idle.map(|(slot, entry)| (silent_flushes(entry), metric_type, slot)));
         }
         candidates.sort_unstable_by_key(|&(silent_flushes, ..)| Reverse(silent_flushes));
         candidates.truncate(excess);
         self.counts.expired += candidates.len() as u64;
-        for (_, kind, slot) in candidates {
-            self.remove(MetricType::ALL[kind], slot);
+        for (_, metric_type, slot) in candidates {
+            self.remove(metric_type, slot);
         }
     }
 

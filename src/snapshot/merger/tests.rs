@@ -281,6 +281,19 @@ fn the_longest_silent_names_make_room_and_live_ones_stay() {
     );
 }
 
+// It was taken for a timer, whose place in the order of types is another.
+#[test]
+fn a_gauge_makes_room_as_a_gauge() {
+    let mut rig = Rig::new(1, 1, Idle::Never);
+    assert!(rig.record(0, "old", Values::Gauge(&[number(1.0)])));
+    assert_eq!(rig.flush(), ["old 1"]);
+    rig.flush();
+    assert!(rig.record(0, "new", Values::Gauge(&[number(2.0)])));
+    rig.flush();
+    assert_eq!(rig.merger.counts().expired, 1);
+    assert_eq!(rig.flush(), ["new 2"]);
+}
+
 #[test]
 fn levels_of_gauges_survive_a_restart() {
     let mut rig = Rig::new(1, 9, Idle::Never);
