@@ -77,17 +77,11 @@ fn sorted_tags(naming: Naming, field: &[u8]) -> BTreeSet<String> {
         if piece.is_empty() {
             continue;
         }
-        let piece: Vec<u8> = piece
-            .iter()
-            .map(|&byte| if byte == b';' { b'_' } else { byte })
-            .collect();
+        // A semicolon that the naming leaves in a name would begin another tag.
+        let safe = |text| make_safe(naming, text).replace(';', "_");
         let tag = match piece.iter().position(|&byte| byte == b':') {
-            Some(colon) => {
-                let key = make_safe(naming, &piece[..colon]);
-                let value = make_safe(naming, &piece[colon + 1..]);
-                (key, value)
-            }
-            None => (make_safe(naming, &piece), String::new()),
+            Some(colon) => (safe(&piece[..colon]), safe(&piece[colon + 1..])),
+            None => (safe(piece), String::new()),
         };
         match tag {
             (key, _) if key.is_empty() => {}
