@@ -1,7 +1,7 @@
 //! Instructions of parsing and recording a line, counted by callgrind: a guard against code that
 //! becomes slower, on machines whose clock says nothing. Fails where a line takes 5 % more or less
-//! than `benches/record/instructions.txt` has for this architecture; `-- --renew` writes the
-//! figure anew.
+//! than `benches/record/instructions.txt` has for this architecture, at any level of `simd`;
+//! `-- --renew` writes the figures anew.
 //!
 //! Floods of empty, senseless and denied datagrams are counted as well, and fail where one takes
 //! a tenth more than a good datagram does.
@@ -23,6 +23,7 @@ use ringstat::kernel::{Datagram, Visit};
 use ringstat::metric::{Brakes, Interval, Limits, SetHash};
 use ringstat::naming::Dialect;
 use ringstat::shard::{Shard, ShardSettings};
+use ringstat::simd::Level;
 use ringstat::tap::TapRules;
 use traffic::floods::Flood;
 
@@ -43,13 +44,15 @@ const TOLERANCE: f64 = 0.05;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, kind, rounds] = &*arguments
+    if let [word, kind, rounds, level] = &*arguments
         && word == "feed"
     {
         let mut kinds = Flood::ALL.into_iter();
         let kind = kinds.find(|flood| format!("{flood:?}") == *kind);
         let rounds = rounds.parse().expect("a number of rounds");
-        feed(kind.expect("a kind of datagrams"), rounds);
+        let level = Level::all().find(|known| known.word() == level);
+        let level = level.expect("a level that valgrind knows");
+        feed(kind.expect("a kind of datagrams"), rounds, level);
         return ExitCode::SUCCESS;
     }
     let renew = arguments.iter().any(|argument| argument == "--renew");
@@ -65,7 +68,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn feed(kind: Flood, rounds: u64) {
+fn feed(kind: Flood, rounds: u64, level: Level) {
     let traffic = kind.traffic(LINES, NAMES);
     let deny = match kind {
         Flood::Denied => vec!["nobody.*".parse(), "service.*".parse()],
@@ -81,7 +84,8 @@ fn feed(kind: Flood, rounds: u64) {
         brakes: Arc::new(Brakes::new(deny.collect(), Vec::new(), 1)),
         epoch: Instant::now(),
         tap: TapRules::default(),
-    });
+    })
+    .at_level(level);
     for _ in 0..rounds {
         shard.batch();
         for bytes in &traffic.datagrams {
@@ -114,7 +118,7 @@ fn check_floods() -> Result<String, String> {
     let datagrams = traffic::packed(LINES, NAMES).datagrams.len() as f64;
     let mut counted = Vec::new();
     for kind in Flood::ALL {
-        let [few, many] = FLOOD_ROUNDS.map(|rounds| count(kind, rounds));
+        let [few, many] = FLOOD_ROUNDS.map(|rounds| count(kind, rounds, Level::best()));
         let rounds = (FLOOD_ROUNDS[1] - FLOOD_ROUNDS[0]) as f64;
         counted.push((kind, (many? - few?) as f64 / rounds / datagrams));
     }
@@ -148,54 +152,60 @@ fn check(renew: bool) -> Result<String, String> {
     if valgrind.is_err() && std::env::var_os("CI").is_none() {
         return Ok("not counted: valgrind is not installed".to_owned());
     }
-    let [few, many] = ROUNDS.map(|rounds| count(Flood::Packed, rounds));
+    let said: Result<Vec<_>, String> = Level::all()
+        .map(|level| check_level(level, renew))
+        .collect();
+    Ok(said?.join("\n"))
+}
+
+fn check_level(level: Level, renew: bool) -> Result<String, String> {
+    let [few, many] = ROUNDS.map(|rounds| count(Flood::Packed, rounds, level));
     let lines = (ROUNDS[1] - ROUNDS[0]) * LINES;
     let per_line = (many? - few?) as f64 / lines as f64;
-    // With the space, because the names of some architectures begin with those of others.
-    let architecture = format!("{} ", std::env::consts::ARCH);
+    let level = format!("{}, {}", std::env::consts::ARCH, level.word());
+    let key = format!("{level}: ");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("benches/record/instructions.txt");
     let recorded = fs::read_to_string(&path).unwrap_or_default();
     if renew {
-        let others = recorded
-            .lines()
-            .filter(|line| !line.starts_with(&architecture));
+        let others = recorded.lines().filter(|line| !line.starts_with(&key));
         let mut lines: Vec<String> = others.map(str::to_owned).collect();
-        lines.push(format!("{architecture}{per_line:.0}"));
+        lines.push(format!("{key}{per_line:.0}"));
         lines.sort();
         fs::write(&path, lines.join("\n") + "\n").map_err(|error| error.to_string())?;
         return Ok(format!(
-            "{per_line:.0} instructions a line, from now on the measure"
+            "{key}{per_line:.0} instructions a line, from now on the measure"
         ));
     }
     let expected = recorded
         .lines()
-        .find_map(|line| line.strip_prefix(&architecture)?.trim().parse::<f64>().ok());
+        .find_map(|line| line.strip_prefix(&key)?.trim().parse::<f64>().ok());
     let Some(expected) = expected else {
         return Err(format!(
-            "{per_line:.0} a line, but nothing is recorded for {architecture}yet: \
+            "{key}{per_line:.0} a line, but nothing is recorded yet: \
              cargo bench --bench instructions -- --renew"
         ));
     };
     let change = per_line / expected - 1.0;
     if change.abs() > TOLERANCE {
         return Err(format!(
-            "{per_line:.0} a line, {:+.1} % against the recorded {expected:.0}. If that is meant \
+            "{key}{per_line:.0} a line, {:+.1} % against the recorded {expected:.0}. If that is meant \
              to be: cargo bench --bench instructions -- --renew",
             100.0 * change
         ));
     }
     Ok(format!(
-        "{per_line:.0} instructions a line ({expected:.0} recorded)"
+        "{key}{per_line:.0} instructions a line ({expected:.0} recorded)"
     ))
 }
 
 /// The instructions of a whole run.
-fn count(kind: Flood, rounds: u64) -> Result<u64, String> {
+fn count(kind: Flood, rounds: u64, level: Level) -> Result<u64, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(this)
         .args(["feed", &format!("{kind:?}"), &rounds.to_string()])
+        .arg(level.word())
         .output()
         .map_err(|error| format!("valgrind: {error}"))?;
     let report = String::from_utf8_lossy(&output.stderr);

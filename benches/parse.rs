@@ -6,6 +6,7 @@ mod traffic;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ringstat::metric::{Refusal, Samples};
 use ringstat::protocol::{self, LineCounts, Record};
+use ringstat::simd::Baseline;
 
 #[derive(Default)]
 struct Count {
@@ -32,7 +33,7 @@ fn parse(criterion: &mut Criterion) {
         bencher.iter(|| {
             let (mut count, mut lines) = (Count::default(), LineCounts::default());
             for datagram in &traffic.datagrams {
-                protocol::read(datagram, &mut lines, &mut count);
+                protocol::read(Baseline, datagram, &mut lines, &mut count);
             }
             assert_eq!(
                 (count.samples, count.refused, lines.lines),

@@ -18,6 +18,7 @@ use crate::metric::{
 };
 use crate::protocol::{self, LineCounts, Record};
 use crate::repeat::{RepeatCounts, Repeater};
+use crate::simd::{Level, Vectors, Work};
 use crate::tap::{NameCounts, Tap, TapRules};
 
 pub use streams::ConnectionCounts;
@@ -170,6 +171,7 @@ pub struct ShardSettings {
 pub struct Shard {
     shard: usize,
     epoch: Instant,
+    level: Level,
     counts: ShardCounts,
     recorder: Recorder,
     /// Empty between datagrams.
@@ -211,6 +213,7 @@ impl Shard {
         Shard {
             shard: settings.shard,
             epoch: settings.epoch,
+            level: Level::best(),
             counts: ShardCounts::default(),
             recorder: Recorder {
                 table: Table::new(settings.rules, settings.limits, settings.set_hash)
@@ -227,6 +230,13 @@ impl Shard {
             tap: Tap::by(settings.tap),
             change: None,
         }
+    }
+
+    /// Reads and records with other instructions than the best that this processor has.
+    #[must_use]
+    pub fn at_level(mut self, level: Level) -> Shard {
+        self.level = level;
+        self
     }
 
     /// Repeats every datagram to these addresses from now on; none of them may be its own.
@@ -382,13 +392,30 @@ impl Visit for Shard {
         if let Some(tap) = &mut self.tap {
             tap.datagram(bytes);
         }
+        self.level.run(Reading { shard: self, bytes });
+    }
+}
+
+/// A datagram that is read and recorded.
+struct Reading<'a> {
+    shard: &'a mut Shard,
+    bytes: &'a [u8],
+}
+
+impl Work for Reading<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, vectors: impl Vectors) {
+        let Reading { shard, bytes } = self;
         let mut recording = Recording {
-            gathered: std::mem::take(&mut self.gathered),
-            recorder: &mut self.recorder,
+            vectors,
+            gathered: std::mem::take(&mut shard.gathered),
+            recorder: &mut shard.recorder,
         };
-        protocol::read(bytes, &mut self.counts.lines, &mut recording);
+        protocol::read(vectors, bytes, &mut shard.counts.lines, &mut recording);
         recording.finish();
-        self.gathered = recording.gathered.recycle();
+        shard.gathered = recording.gathered.recycle();
     }
 }
 
@@ -410,25 +437,46 @@ impl Refused {
 }
 
 /// One datagram on its way into the table.
-struct Recording<'a, 's> {
+struct Recording<'a, 's, V> {
+    vectors: V,
     recorder: &'s mut Recorder,
     gathered: Gathered<'a>,
 }
 
-impl Recording<'_, '_> {
-    /// Records what was gathered.
+impl<V: Vectors> Recording<'_, '_, V> {
+    /// Records what was gathered: a function of its own, since a datagram of many lines does it in
+    /// the midst of reading, too.
+    #[inline(always)]
     fn finish(&mut self) {
+        self.vectors.run(Finishing {
+            recorder: self.recorder,
+            gathered: &mut self.gathered,
+        });
+    }
+}
+
+/// What was gathered, to be recorded.
+struct Finishing<'s, 'g, 'a> {
+    recorder: &'s mut Recorder,
+    gathered: &'g mut Gathered<'a>,
+}
+
+impl Work for Finishing<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self, vectors: impl Vectors) {
         let Recorder {
             table,
             samples,
             refused,
         } = self.recorder;
         let refuse = |reason, line: &[u8]| refused.count(reason, line);
-        *samples += table.record_gathered(&mut self.gathered, refuse);
+        *samples += table.record_gathered(vectors, self.gathered, refuse);
     }
 }
 
-impl<'a> Record<'a> for Recording<'a, '_> {
+impl<'a, V: Vectors> Record<'a> for Recording<'a, '_, V> {
     fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
         // Gauges stay in order.
         if samples.metric_type() == MetricType::Gauge {

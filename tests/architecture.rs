@@ -29,7 +29,11 @@ const MODULES: [(&str, &[&str]); 25] = [
     ("metric", &["simd"]),
     ("repeat", &[]),
     ("tap", &["metric", "protocol"]),
-    ("shard", &["kernel", "metric", "protocol", "repeat", "tap"]),
+    // The level that its datagrams are read at.
+    (
+        "shard",
+        &["kernel", "metric", "protocol", "repeat", "simd", "tap"],
+    ),
     ("snapshot", &["metric"]),
     ("naming", &["metric", "snapshot"]),
     ("format", &["metric", "naming"]),

@@ -20,7 +20,7 @@ pub struct Column<A> {
 impl<A: Aggregate> Column<A> {
     /// The aggregate of a slot, to record into; None for a slot that only marks a name as refused.
     /// Hot path: such a slot is beyond the end, which is looked at in any case.
-    #[inline]
+    #[inline(always)]
     pub fn open(&mut self, slot: u32) -> Option<&mut A> {
         let index = slot as usize;
         if index >= self.slots.len() {
@@ -33,7 +33,7 @@ impl<A: Aggregate> Column<A> {
     }
 
     /// Asks for the memory of a slot's aggregate.
-    #[inline]
+    #[inline(always)]
     pub fn prefetch(&self, slot: u32) {
         simd::prefetch(&self.slots, slot as usize);
     }

@@ -13,7 +13,7 @@ pub struct Counter {
 
 impl Counter {
     /// Adds one value that stands for `weight` samples.
-    #[inline]
+    #[inline(always)]
     pub fn record(&mut self, value: f64, weight: f64) {
         self.sum += value * weight;
         self.count += weight;

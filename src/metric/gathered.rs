@@ -9,6 +9,7 @@ use super::refusal::Refusal;
 use super::samples::{MetricType, Number, Sample};
 use super::table::{Interval, Table};
 use super::texts::NONE;
+use crate::simd::Vectors;
 
 /// So many of one type are gathered: more than a datagram of an Ethernet frame holds unless its
 /// lines are very short.
@@ -37,12 +38,12 @@ struct Pending<'a> {
 }
 
 impl Pending<'_> {
-    #[inline]
+    #[inline(always)]
     fn name(&self) -> &[u8] {
         &self.line[..usize::from(self.name_bytes)]
     }
 
-    #[inline]
+    #[inline(always)]
     fn number(&self) -> Number {
         Number {
             value: self.value,
@@ -109,9 +110,10 @@ impl Table {
 
     /// Records all that was gathered, and empties it. Returns how many samples were taken;
     /// the others are refused with the reason and their line.
-    #[inline]
+    #[inline(always)]
     pub fn record_gathered(
         &mut self,
+        vectors: impl Vectors,
         gathered: &mut Gathered<'_>,
         mut refuse: impl FnMut(Refusal, &[u8]),
     ) -> u64 {
@@ -120,13 +122,13 @@ impl Table {
         // A series that is added may move or replace what the guesses behind it point to, those of
         // other types as well, because it may have made room for itself among these.
         let mut guesses_hold = true;
-        self.guess(MetricType::Counter, counters, |interval, slot| {
+        self.guess(vectors, MetricType::Counter, counters, |interval, slot| {
             interval.counters.prefetch(slot);
         });
-        self.guess(MetricType::Timer, timers, |interval, slot| {
+        self.guess(vectors, MetricType::Timer, timers, |interval, slot| {
             interval.timers.counts.prefetch(slot);
         });
-        self.guess(MetricType::Gauge, gauges, |interval, slot| {
+        self.guess(vectors, MetricType::Gauge, gauges, |interval, slot| {
             interval.gauges.prefetch(slot);
         });
         taken += self.settle(
@@ -154,9 +156,10 @@ impl Table {
     }
 
     /// Finds where each sample most likely belongs, and asks for the memory of that.
-    #[inline]
+    #[inline(always)]
     fn guess(
         &self,
+        vectors: impl Vectors,
         metric_type: MetricType,
         list: &mut [Pending<'_>],
         prefetch: impl Fn(&Interval, u32),
@@ -164,7 +167,7 @@ impl Table {
         let names = &self.names[metric_type as usize];
         for sample in list {
             let text_bytes = usize::from(sample.name_bytes) + sample.tags.len();
-            if let Some(Entry { record, slot }) = names.guess(sample.hash, text_bytes) {
+            if let Some(Entry { record, slot }) = names.guess(vectors, sample.hash, text_bytes) {
                 sample.record = record;
                 sample.slot = slot;
                 prefetch(&self.interval, slot);
@@ -173,7 +176,7 @@ impl Table {
     }
 
     /// Records a list and empties it.
-    #[inline]
+    #[inline(always)]
     fn settle(
         &mut self,
         metric_type: MetricType,
@@ -182,21 +185,33 @@ impl Table {
         refuse: &mut impl FnMut(Refusal, &[u8]),
         record: impl Fn(&mut Table, u32, &Pending<'_>) -> bool,
     ) -> u64 {
-        let mut taken = 0;
-        for sample in &*list {
-            let names = &self.names[metric_type as usize];
-            let slot = if *guesses_hold && names.is(sample.record, sample.name(), sample.tags) {
-                Ok(sample.slot)
-            } else {
-                *guesses_hold = false;
-                self.slot_of(metric_type, sample)
-            };
-            match slot {
-                Ok(slot) if record(self, slot, sample) => taken += 1,
+        let mut refused = 0;
+        // All texts first, and then all aggregates: two loops whose values stay in registers.
+        let names = &self.names[metric_type as usize];
+        let right = match *guesses_hold {
+            true => {
+                let wrong =
+                    |sample: &Pending<'_>| !names.is(sample.record, sample.name(), sample.tags);
+                list.iter().position(wrong).unwrap_or(list.len())
+            }
+            false => 0,
+        };
+        for sample in &list[..right] {
+            if !record(self, sample.slot, sample) {
+                refuse(self.refuse_again(metric_type, sample.slot), sample.line);
+                refused += 1;
+            }
+        }
+        for sample in &list[right..] {
+            *guesses_hold = false;
+            match self.slot_of(metric_type, sample) {
+                Ok(slot) if record(self, slot, sample) => continue,
                 Ok(slot) => refuse(self.refuse_again(metric_type, slot), sample.line),
                 Err(reason) => refuse(reason, sample.line),
             }
+            refused += 1;
         }
+        let taken = list.len() as u64 - refused;
         list.clear();
         taken
     }
@@ -220,6 +235,7 @@ impl Table {
 mod tests {
     use super::*;
     use crate::metric::{InputRules, Limits, SafeNames, SampleRate, SetHash, Silence, SlotId};
+    use crate::simd::Baseline;
 
     fn table(max_series: usize) -> Table {
         let rules = InputRules {
@@ -256,7 +272,7 @@ mod tests {
             table.gather(&sample(MetricType::Counter, name, value), &mut gathered);
         }
         let mut refused = Vec::new();
-        let taken = table.record_gathered(&mut gathered, |reason, line| {
+        let taken = table.record_gathered(Baseline, &mut gathered, |reason, line| {
             refused.push((reason, String::from_utf8_lossy(line).into_owned()));
         });
         (taken, refused)
@@ -313,7 +329,7 @@ mod tests {
         let mut table = table(2);
         let mut gathered = Gathered::default();
         table.gather(&sample(MetricType::Timer, "t", 1.0), &mut gathered);
-        table.record_gathered(&mut gathered, |reason, _| panic!("{reason:?}"));
+        table.record_gathered(Baseline, &mut gathered, |reason, _| panic!("{reason:?}"));
         record(&mut table, &[("a", 1.0)]);
         table.hand_over(Interval::default());
         let timer = SlotId {
@@ -328,7 +344,7 @@ mod tests {
         table.gather(&sample(MetricType::Timer, "t", 2.0), &mut gathered);
         table.gather(&sample(MetricType::Counter, "b", 2.0), &mut gathered);
         let mut refused = Vec::new();
-        let taken = table.record_gathered(&mut gathered, |reason, line| {
+        let taken = table.record_gathered(Baseline, &mut gathered, |reason, line| {
             refused.push((reason, line.to_vec()));
         });
         assert_eq!(taken, 1);

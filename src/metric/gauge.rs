@@ -17,7 +17,7 @@ pub struct Gauge {
 
 impl Gauge {
     /// Sets the level. Stamps come from one clock for all shards.
-    #[inline]
+    #[inline(always)]
     pub fn set(&mut self, value: f64, stamp: u64) {
         self.set = Some((stamp, value));
         self.after = 0.0;
@@ -26,7 +26,7 @@ impl Gauge {
     }
 
     /// Moves the level.
-    #[inline]
+    #[inline(always)]
     pub fn move_by(&mut self, value: f64) {
         match self.set {
             Some(_) => self.after += value,

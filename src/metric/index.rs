@@ -7,7 +7,7 @@
 //! that was passed by counts that, so that a lookup knows where it may stop, and nothing but the
 //! entry itself has to be removed.
 
-use crate::simd;
+use crate::simd::{self, Vectors};
 
 /// Entries of a bucket: as many as fit into a cache line.
 const BUCKET_ENTRIES: usize = 5;
@@ -17,15 +17,20 @@ const BUCKET_ENTRIES: usize = 5;
 const LOAD_MAX: usize = 4;
 
 #[derive(Clone, Copy, Debug, Default)]
-#[repr(C, align(64))]
+#[repr(align(64))]
 struct Bucket {
-    /// 0 where the entry is free.
-    hashes: [u32; BUCKET_ENTRIES],
-    records: [u32; BUCKET_ENTRIES],
-    slots: [u32; BUCKET_ENTRIES],
+    /// The hashes, 0 where the entry is free; behind them the records, and then the slots. In one
+    /// array, so that the hashes can be compared with a vector that is longer than they are.
+    words: [u32; 3 * BUCKET_ENTRIES],
     /// How many entries stand behind this bucket because it was full.
     passed: u32,
 }
+
+const RECORDS_AT: usize = BUCKET_ENTRIES;
+const SLOTS_AT: usize = 2 * BUCKET_ENTRIES;
+
+/// What of [`simd::Vectors::equal_words`] is hashes.
+const HASHES_MASK: u32 = (1 << BUCKET_ENTRIES) - 1;
 
 /// What stands in the index for one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +45,19 @@ impl Bucket {
     #[inline]
     fn entry(&self, at: usize) -> Entry {
         Entry {
-            record: self.records[at],
-            slot: self.slots[at],
+            record: self.words[RECORDS_AT + at],
+            slot: self.words[SLOTS_AT + at],
         }
+    }
+
+    fn hashes(&self) -> &[u32] {
+        &self.words[..BUCKET_ENTRIES]
+    }
+
+    fn set(&mut self, at: usize, hash: u32, entry: Entry) {
+        self.words[at] = hash;
+        self.words[RECORDS_AT + at] = entry.record;
+        self.words[SLOTS_AT + at] = entry.slot;
     }
 }
 
@@ -71,10 +86,11 @@ impl Index {
     }
 
     /// The first entry of a hash: nearly always the one that is looked for, if there is one.
-    #[inline]
-    pub(super) fn first(&self, hash: u32) -> Option<Entry> {
+    #[inline(always)]
+    pub(super) fn first(&self, vectors: impl Vectors, hash: u32) -> Option<Entry> {
         let bucket = self.buckets.get(self.home(hash))?;
-        let matching = simd::equal_words(&bucket.hashes, hash);
+        let words = bucket.words.first_chunk().expect("there are 15");
+        let matching = vectors.equal_words(words, hash) & HASHES_MASK;
         if matching == 0 {
             return self.find(hash, |_| true);
         }
@@ -96,11 +112,11 @@ impl Index {
         loop {
             // Without a branch for each entry, which would be guessed wrong every other time.
             let mut matching = (0..BUCKET_ENTRIES).fold(0, |mask, at| {
-                mask | u32::from(bucket.hashes[at] == hash) << at
+                mask | u32::from(bucket.words[at] == hash) << at
             });
             while matching != 0 {
                 let at = matching.trailing_zeros() as usize % BUCKET_ENTRIES;
-                if is_it(bucket.records[at]) {
+                if is_it(bucket.words[RECORDS_AT + at]) {
                     return Some((number, at));
                 }
                 matching &= matching - 1;
@@ -141,10 +157,8 @@ impl Index {
         let mut number = self.home(hash);
         loop {
             let bucket = &mut self.buckets[number];
-            if let Some(at) = bucket.hashes.iter().position(|&hash| hash == 0) {
-                bucket.hashes[at] = hash;
-                bucket.records[at] = entry.record;
-                bucket.slots[at] = entry.slot;
+            if let Some(at) = bucket.hashes().iter().position(|&hash| hash == 0) {
+                bucket.set(at, hash, entry);
                 return;
             }
             bucket.passed += 1;
@@ -157,7 +171,7 @@ impl Index {
         let Some((found, at)) = self.locate(hash, |other| other == record) else {
             return;
         };
-        self.buckets[found].hashes[at] = 0;
+        self.buckets[found].words[at] = 0;
         self.entries_count -= 1;
         let mut number = self.home(hash);
         while number != found {
@@ -178,8 +192,8 @@ impl Index {
         let old = std::mem::replace(&mut self.buckets, vec![Bucket::default(); count]);
         for bucket in &old {
             for at in 0..BUCKET_ENTRIES {
-                if bucket.hashes[at] != 0 {
-                    self.place(bucket.hashes[at], bucket.entry(at));
+                if bucket.words[at] != 0 {
+                    self.place(bucket.words[at], bucket.entry(at));
                 }
             }
         }
@@ -206,7 +220,7 @@ mod tests {
     fn an_empty_index_finds_nothing() {
         let mut index = Index::default();
         index.prefetch(7);
-        assert_eq!(index.first(7), None);
+        assert_eq!(index.first(simd::Baseline, 7), None);
         index.remove(7, 1);
         assert_eq!(index.len(), 0);
     }

@@ -19,6 +19,7 @@ use super::refusal::Refusal;
 use super::refused::Refused;
 use super::samples::MetricType;
 use super::texts::{Kind, NONE, Texts};
+use crate::simd::Vectors;
 
 /// A spelling looked up: the hash is kept for inserting it.
 pub(super) struct Found {
@@ -65,7 +66,7 @@ impl Names {
     }
 
     /// The hash that a spelling is looked up by.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hash(&self, name: &[u8], tags: &[u8]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
         // Two short texts are hashed in line, a long one by a call: 18 instructions more (bench
@@ -80,7 +81,7 @@ impl Names {
         if !tags.is_empty() {
             hasher.write(tags);
         }
-        ((hasher.finish() >> 32) as u32).max(1)
+        (hasher.finish() as u32).max(1)
     }
 
     /// Looks a spelling up.
@@ -104,22 +105,27 @@ impl Names {
     }
 
     /// Asks for the memory where [`Names::guess`] looks.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prefetch(&self, hash: u32) {
         self.spellings.prefetch(hash);
     }
 
     /// The entry that a hash most likely leads to, whose text is asked for. Holds until a spelling
     /// is added or forgotten.
-    #[inline]
-    pub(super) fn guess(&self, hash: u32, text_bytes: usize) -> Option<Entry> {
-        let entry = self.spellings.first(hash)?;
+    #[inline(always)]
+    pub(super) fn guess(
+        &self,
+        vectors: impl Vectors,
+        hash: u32,
+        text_bytes: usize,
+    ) -> Option<Entry> {
+        let entry = self.spellings.first(vectors, hash)?;
         self.texts.prefetch(entry.record, text_bytes);
         Some(entry)
     }
 
     /// Whether a record holds this spelling.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is(&self, record: u32, name: &[u8], tags: &[u8]) -> bool {
         self.texts.is(record, name, tags)
     }

@@ -250,7 +250,7 @@ impl Table {
 
     /// Records a value of a counter. False if the slot only marks a refused name, as with the
     /// other types.
-    #[inline]
+    #[inline(always)]
     pub(super) fn record_counter(&mut self, slot: u32, value: f64, weight: f64) -> bool {
         let Some(counter) = self.interval.counters.open(slot) else {
             return false;
@@ -259,7 +259,7 @@ impl Table {
         true
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn record_timer(&mut self, slot: u32, value: f64, weight: f64) -> bool {
         self.interval.timers.record(
             TimerValue { slot, value },
@@ -269,7 +269,7 @@ impl Table {
         )
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn record_gauge(&mut self, slot: u32, number: Number) -> bool {
         let Some(gauge) = self.interval.gauges.open(slot) else {
             return false;

@@ -48,7 +48,7 @@ const GROWTH_SHARE: usize = 8;
 
 impl Texts {
     /// Records are numbered by steps, so that 32 bits reach 32 GiB.
-    #[inline]
+    #[inline(always)]
     fn at(record: u32) -> usize {
         record as usize * STEP_BYTES
     }
@@ -75,7 +75,7 @@ impl Texts {
     }
 
     /// Asks for the memory of a record whose texts have so many bytes.
-    #[inline]
+    #[inline(always)]
     pub(super) fn prefetch(&self, record: u32, text_bytes: usize) {
         let at = Texts::at(record);
         crate::simd::prefetch(&self.bytes, at);
@@ -83,7 +83,7 @@ impl Texts {
     }
 
     /// Whether a record holds this name and these tags.
-    #[inline]
+    #[inline(always)]
     pub(super) fn is(&self, record: u32, name: &[u8], tags: &[u8]) -> bool {
         let text_at = Texts::at(record) + HEADER_BYTES;
         let name_end = text_at + name.len();
@@ -173,12 +173,12 @@ impl Texts {
 }
 
 /// The lengths of name and tags as a header has them: both are below 2^15.
-#[inline]
+#[inline(always)]
 fn lengths(name: &[u8], tags: &[u8]) -> u32 {
     name.len() as u32 | (tags.len() as u32) << TAGS_SHIFT
 }
 
-#[inline]
+#[inline(always)]
 fn lengths_of(header: &[u8; HEADER_BYTES]) -> u32 {
     let (_, lengths) = header.split_last_chunk().expect("8 bytes hold 4");
     u32::from_le_bytes(*lengths)
@@ -186,13 +186,14 @@ fn lengths_of(header: &[u8; HEADER_BYTES]) -> u32 {
 
 /// Whether two texts of the same length are equal: two overlapping blocks in line for names of
 /// usual length, as a call of memcmp takes 9 instructions more (bench `instructions`).
-#[inline]
+#[inline(always)]
 fn same(one: &[u8], two: &[u8]) -> bool {
     match (one.first_chunk::<16>(), two.first_chunk::<16>()) {
-        (Some(one_start), Some(two_start)) => {
-            one_start == two_start
-                && one.last_chunk::<16>() == two.last_chunk::<16>()
-                && (one.len() <= 32 || one == two)
+        (Some(one_start), Some(two_start)) if one.len() <= 32 => {
+            let word = |bytes: &[u8; 16]| u128::from_ne_bytes(*bytes);
+            let ends = one.last_chunk().zip(two.last_chunk());
+            let end = ends.map_or(0, |(one, two)| word(one) ^ word(two));
+            (word(one_start) ^ word(two_start)) | end == 0
         }
         _ => one == two,
     }

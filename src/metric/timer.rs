@@ -86,7 +86,7 @@ pub struct Timers {
 impl Timers {
     /// Adds one value that stands for `weight` samples, unless its slot marks a refused name. Keeps
     /// as many values as the limits say; the others are folded.
-    #[inline]
+    #[inline(always)]
     pub fn record(
         &mut self,
         sample: TimerValue,

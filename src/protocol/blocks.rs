@@ -6,6 +6,7 @@ use super::frame::{self, Broken, MAGIC};
 use super::line::Record;
 use super::lines;
 use crate::metric::Refusal;
+use crate::simd::Vectors;
 
 /// A part of a stream that can be read by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +23,15 @@ pub enum Block<'a> {
 ///
 /// # Errors
 /// If a frame in it is broken. It was refused, and nothing behind it was read.
-#[inline]
+#[inline(always)]
 pub fn read_block<'a>(
+    vectors: impl Vectors,
     block: Block<'a>,
     counts: &mut LineCounts,
     record: &mut impl Record<'a>,
 ) -> Result<(), Broken> {
     match block {
-        Block::Lines(bytes) => lines::read_lines(bytes, counts, record),
+        Block::Lines(bytes) => lines::read_lines(vectors, bytes, counts, record),
         Block::Mixed(bytes) => return read_mixed(bytes, counts, record),
         Block::TooLong(beginning) => {
             counts.lines += 1;

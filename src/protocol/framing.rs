@@ -246,6 +246,7 @@ mod tests {
     use super::*;
     use crate::metric::{Refusal, Sample, Samples};
     use crate::protocol::{LineCounts, Record, read_block};
+    use crate::simd::Baseline;
 
     /// What a record is told, with the bits of values, in order.
     #[derive(Debug, Default, PartialEq)]
@@ -273,11 +274,13 @@ mod tests {
         let mut framing = Framing::default();
         let mut broken = Ok(());
         for piece in pieces {
-            broken = framing.feed(piece, |block| read_block(block, &mut counts, &mut journal));
+            broken = framing.feed(piece, |block| {
+                read_block(Baseline, block, &mut counts, &mut journal)
+            });
             let kept = framing.rest.len();
             assert!(kept <= RECORD_BYTES_MAX, "{kept} bytes are kept");
         }
-        let end = framing.finish(|block| read_block(block, &mut counts, &mut journal));
+        let end = framing.finish(|block| read_block(Baseline, block, &mut counts, &mut journal));
         (journal, counts, broken.and(end))
     }
 
@@ -392,7 +395,9 @@ mod tests {
         let mut counts = LineCounts::default();
         let mut journal = Journal::default();
         let mut feed = |piece: &[u8]| {
-            framing.feed(piece, |block| read_block(block, &mut counts, &mut journal))
+            framing.feed(piece, |block| {
+                read_block(Baseline, block, &mut counts, &mut journal)
+            })
         };
         assert_eq!(feed(b"\xaa\xaa"), Err(Broken));
         assert_eq!(feed(b"a:1|c\n"), Err(Broken));

@@ -232,6 +232,7 @@ fn trim_start(mut text: &[u8]) -> &[u8] {
 mod tests {
     use super::super::read;
     use super::*;
+    use crate::simd::Baseline;
 
     /// Writes down what it is given, in words.
     #[derive(Default)]
@@ -270,7 +271,7 @@ mod tests {
     #[track_caller]
     fn check(datagram: &str, expected: &[&str]) -> LineCounts {
         let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
-        read(datagram.as_bytes(), &mut counts, &mut journal);
+        read(Baseline, datagram.as_bytes(), &mut counts, &mut journal);
         assert_eq!(journal.0, expected, "{datagram:?}");
         counts
     }

@@ -5,37 +5,45 @@ use super::counts::LineCounts;
 use super::frame::MAGIC;
 use super::line::{self, Record};
 use super::plain;
+use crate::simd::Vectors;
 
 /// Reads all lines of a datagram; of one that begins with a frame, lines and frames, up to the
 /// first frame that is broken. In the midst of lines no frame is looked for: as statsite does it,
 /// and at the price of one comparison for each datagram.
-#[inline]
-pub fn read<'a>(datagram: &'a [u8], counts: &mut LineCounts, record: &mut impl Record<'a>) {
-    if datagram.first() == Some(&MAGIC) {
-        // What is broken is counted, and the rest of a datagram goes with it.
-        let _ = blocks::read_mixed(datagram, counts, record);
-    } else {
-        read_lines(datagram, counts, record);
-    }
-}
-
-/// Reads all lines of a text that holds nothing else.
-#[inline]
-pub(super) fn read_lines<'a>(
+#[inline(always)]
+pub fn read<'a>(
+    vectors: impl Vectors,
     datagram: &'a [u8],
     counts: &mut LineCounts,
     record: &mut impl Record<'a>,
 ) {
-    let mut start = 0;
+    if datagram.first() == Some(&MAGIC) {
+        // What is broken is counted, and the rest of a datagram goes with it.
+        let _ = blocks::read_mixed(datagram, counts, record);
+    } else {
+        read_lines(vectors, datagram, counts, record);
+    }
+}
+
+/// Reads all lines of a text that holds nothing else.
+#[inline(always)]
+pub(super) fn read_lines<'a>(
+    vectors: impl Vectors,
+    datagram: &'a [u8],
+    counts: &mut LineCounts,
+    record: &mut impl Record<'a>,
+) {
+    let (mut start, mut plain_count) = (0, 0);
     while start < datagram.len() {
-        if let Some((sample, next)) = plain::read(datagram, start) {
-            counts.lines += 1;
+        if let Some((sample, next)) = plain::read(vectors, datagram, start) {
+            plain_count += 1;
             record.sample(&sample);
             start = next;
         } else {
             start = read_any(datagram, start, counts, record);
         }
     }
+    counts.lines += plain_count;
 }
 
 /// Reads the line that begins at `start`, whatever it is. Returns where the next one begins.
@@ -60,6 +68,7 @@ pub(super) fn read_any<'a>(
 mod tests {
     use super::*;
     use crate::metric::{Refusal, Sample, Samples};
+    use crate::simd::{Baseline, Level, Work};
 
     /// What a record is told, in order.
     #[derive(Debug, Default, PartialEq)]
@@ -185,6 +194,19 @@ mod tests {
         }
     }
 
+    struct ReadingLines<'a>(&'a [u8]);
+
+    impl<'a> Work for ReadingLines<'a> {
+        type Output = (LineCounts, Journal<'a>);
+
+        #[inline(always)]
+        fn run(self, vectors: impl Vectors) -> (LineCounts, Journal<'a>) {
+            let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
+            read_lines(vectors, self.0, &mut counts, &mut journal);
+            (counts, journal)
+        }
+    }
+
     #[test]
     fn the_short_way_and_the_long_way_read_every_line_alike() {
         let mut random = Random(88_172_645_463_325_252);
@@ -192,16 +214,21 @@ mod tests {
         let datagram_count = if cfg!(miri) { 150 } else { 300_000 };
         for _ in 0..datagram_count {
             let datagram = random.datagram();
-            let (mut short, mut short_counts) = (Journal::default(), LineCounts::default());
-            read_lines(&datagram, &mut short_counts, &mut short);
             let (mut long, mut long_counts) = (Journal::default(), LineCounts::default());
             let mut start = 0;
             while start < datagram.len() {
-                short_count += u32::from(plain::read(&datagram, start).is_some());
+                short_count += u32::from(plain::read(Baseline, &datagram, start).is_some());
                 start = read_any(&datagram, start, &mut long_counts, &mut long);
             }
-            assert_eq!(short, long, "{}", datagram.escape_ascii());
-            assert_eq!(short_counts, long_counts, "{}", datagram.escape_ascii());
+            for level in Level::all() {
+                let short = level.run(ReadingLines(&datagram));
+                let text = datagram.escape_ascii();
+                assert_eq!(
+                    (short.0, &short.1),
+                    (long_counts, &long),
+                    "{level:?} {text}"
+                );
+            }
         }
         assert!(
             short_count > datagram_count / 3,
@@ -213,7 +240,7 @@ mod tests {
     fn frames_are_looked_for_only_in_a_datagram_that_begins_with_one() {
         let told = |datagram: &[u8]| {
             let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
-            read(datagram, &mut counts, &mut journal);
+            read(Baseline, datagram, &mut counts, &mut journal);
             let told: Vec<String> = journal.0.iter().map(|told| format!("{told:?}")).collect();
             (counts.lines, told.concat().matches("Sample(Sample").count())
         };

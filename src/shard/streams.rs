@@ -3,6 +3,7 @@
 use super::{Recording, Shard};
 use crate::kernel::Visit;
 use crate::protocol::{self, Block, Broken, Framing};
+use crate::simd::Baseline;
 
 /// What became of the connections of one interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,11 +54,13 @@ impl Shard {
         if let (Some(tap), Block::Lines(lines)) = (&mut self.tap, block) {
             tap.lines(lines);
         }
+        // Not at the shard's level: what a stream takes is spent on its system calls.
         let mut recording = Recording {
+            vectors: Baseline,
             gathered: std::mem::take(&mut self.gathered),
             recorder: &mut self.recorder,
         };
-        let read = protocol::read_block(block, &mut self.counts.lines, &mut recording);
+        let read = protocol::read_block(Baseline, block, &mut self.counts.lines, &mut recording);
         recording.finish();
         self.gathered = recording.gathered.recycle();
         read

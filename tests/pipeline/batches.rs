@@ -11,6 +11,7 @@ use ringstat::metric::{
 use ringstat::naming::Dialect;
 use ringstat::protocol::{self, LineCounts, Record};
 use ringstat::shard::{Shard, ShardSettings};
+use ringstat::simd::{Baseline, Level};
 use ringstat::tap::TapRules;
 
 /// What a table comes to, by type and name, in words.
@@ -187,9 +188,10 @@ fn datagram(random: &mut Random) -> Vec<u8> {
 #[test]
 fn a_shard_that_gathers_gives_what_a_table_gives_that_does_not() {
     let mut random = Random(88_172_645_463_325_252);
-    for _ in 0..100 {
+    let levels: Vec<Level> = Level::all().collect();
+    for level in levels.into_iter().cycle().take(100) {
         let (limits, set_hash) = (Limits::default(), SetHash::new());
-        let mut shard = shard(limits, &set_hash);
+        let mut shard = shard(limits, &set_hash).at_level(level);
         let rules = Dialect::Etsy.input_rules(true, false);
         let mut one_by_one = OneByOne {
             table: Table::new(rules, limits, set_hash),
@@ -208,7 +210,7 @@ fn a_shard_that_gathers_gives_what_a_table_gives_that_does_not() {
                 });
                 one_by_one.table.start_batch(stamp);
                 let mut lines = std::mem::take(&mut one_by_one.lines);
-                protocol::read(&datagram, &mut lines, &mut one_by_one);
+                protocol::read(Baseline, &datagram, &mut lines, &mut one_by_one);
                 one_by_one.lines = lines;
             }
             let mut hand_over = shard.hand_over(Interval::default(), &[]);

@@ -20,6 +20,7 @@ use ringstat::naming::{
     Dialect, FlushTime, Heads, Inputs, Naming, NamingSettings, Point as NamedPoint, Points,
 };
 use ringstat::shard::{Shard, ShardCounts, ShardSettings};
+use ringstat::simd::Level;
 use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
 use ringstat::tap::TapRules;
 
@@ -104,8 +105,11 @@ impl Shards {
         let dialect: Dialect = settings.naming.name().parse().expect("a dialect's name");
         let keep_tags = settings.tags.unwrap_or(dialect.keeps_tags());
         let epoch = Instant::now();
+        // The first one as in the daemon, the others with each set of instructions in turn.
+        let levels: Vec<Level> = Level::all().collect();
+        let mut levels = levels.into_iter().rev().cycle();
         let shards = (0..shard_count).map(|shard| {
-            Shard::new(ShardSettings {
+            let shard = Shard::new(ShardSettings {
                 shard,
                 rules: dialect.input_rules(keep_tags, settings.weighted_timers),
                 limits,
@@ -114,7 +118,8 @@ impl Shards {
                 brakes: Default::default(),
                 epoch,
                 tap: TapRules::default(),
-            })
+            });
+            shard.at_level(levels.next().expect("a level comes again and again"))
         });
         let idle_rules = dialect.idle_rules(
             Duration::from_secs_f64(settings.flush_s),

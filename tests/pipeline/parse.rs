@@ -2,6 +2,7 @@
 
 use ringstat::metric::{MetricType, Number, Refusal, Samples, Values};
 use ringstat::protocol::{self, Framing, LineCounts, Record, read_block};
+use ringstat::simd::{Baseline, Level, Vectors, Work};
 
 use crate::model::line::{self, Entry, Kind, Line};
 
@@ -91,27 +92,44 @@ fn read_stream<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Journal, Line
     let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
     let mut framing = Framing::default();
     for piece in pieces {
-        let read = framing.feed(piece, |block| read_block(block, &mut counts, &mut journal));
+        let read = framing.feed(piece, |block| {
+            read_block(Baseline, block, &mut counts, &mut journal)
+        });
         if read.is_err() {
             break;
         }
     }
     // What is broken was told as a refusal.
-    let _ = framing.finish(|block| read_block(block, &mut counts, &mut journal));
+    let _ = framing.finish(|block| read_block(Baseline, block, &mut counts, &mut journal));
     (journal, counts)
 }
 
 /// Panics unless both parsers find the same samples and refusals in a datagram, and what is
 /// counted balances.
 pub fn assert_read_alike(datagram: &[u8]) {
-    let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
-    protocol::read(datagram, &mut counts, &mut journal);
     let (expected, skipped) = model_reads(line::lines(datagram));
-    assert_eq!(journal.0, expected, "{}", datagram.escape_ascii());
-    assert_eq!(counts.skipped, skipped);
-    assert_eq!(counts.lines, line::lines(datagram).len() as u64);
-    let went: u64 = journal.0.iter().map(values).sum();
-    assert_eq!(counts.lines + counts.chained, went + counts.skipped);
+    for level in Level::all() {
+        let (journal, counts) = level.run(Reading(datagram));
+        assert_eq!(journal.0, expected, "{level:?} {}", datagram.escape_ascii());
+        assert_eq!(counts.skipped, skipped);
+        assert_eq!(counts.lines, line::lines(datagram).len() as u64);
+        let went: u64 = journal.0.iter().map(values).sum();
+        assert_eq!(counts.lines + counts.chained, went + counts.skipped);
+    }
+}
+
+/// A datagram that is read.
+struct Reading<'a>(&'a [u8]);
+
+impl Work for Reading<'_> {
+    type Output = (Journal, LineCounts);
+
+    #[inline(always)]
+    fn run(self, vectors: impl Vectors) -> (Journal, LineCounts) {
+        let (mut journal, mut counts) = (Journal::default(), LineCounts::default());
+        protocol::read(vectors, self.0, &mut counts, &mut journal);
+        (journal, counts)
+    }
 }
 
 /// How many samples and refusals a link comes to.

@@ -4,6 +4,7 @@ use super::*;
 use crate::metric::refused::{REFUSED_BYTES_MAX, REFUSED_MAX};
 use crate::metric::{Gathered, Sample};
 use crate::metric::{SafeNames, SampleRate};
+use crate::simd::Baseline;
 
 fn table(max_series: usize) -> Table {
     let rules = InputRules {
@@ -183,7 +184,7 @@ fn gather_all(table: &mut Table, names: &[&str]) -> (u64, usize) {
         table.gather(sample, &mut gathered);
     }
     let mut refused = 0;
-    let taken = table.record_gathered(&mut gathered, |_, _| refused += 1);
+    let taken = table.record_gathered(Baseline, &mut gathered, |_, _| refused += 1);
     (taken, refused)
 }
 
