@@ -54,6 +54,22 @@ pub(super) fn read_any<'a>(
     counts: &mut LineCounts,
     record: &mut impl Record<'a>,
 ) -> usize {
+    // Many clients sample, so this is worth a try: it takes half of what the long way does.
+    if let Some((sample, next)) = plain::read_rated(datagram, start) {
+        counts.lines += 1;
+        record.sample(&sample);
+        return next;
+    }
+    read_long(datagram, start, counts, record)
+}
+
+/// As [`read_any`], on the long way.
+fn read_long<'a>(
+    datagram: &'a [u8],
+    start: usize,
+    counts: &mut LineCounts,
+    record: &mut impl Record<'a>,
+) -> usize {
     let rest = &datagram[start..];
     let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
     let line = line::trim(&rest[..end]);
@@ -158,9 +174,34 @@ mod tests {
                 b"0",
                 b"1;",
             ];
-            let ends: [&[u8]; 18] = [
-                b"|c", b"|g", b"|ms", b"|m", b"|h", b"|s", b"|kv", b"|C", b"|w", b"|c ", b"|ms\r",
-                b"|c|@0.1", b"|c|#k:v", b"|g:2|c", b"||c", b"ms", b"|", b"|\0\0\0",
+            let ends: [&[u8]; 27] = [
+                b"|c",
+                b"|g",
+                b"|ms",
+                b"|c|@0.1",
+                b"|ms|@1",
+                b"|g|@.5",
+                b"|m",
+                b"|h",
+                b"|s",
+                b"|kv",
+                b"|C",
+                b"|w",
+                b"|c ",
+                b"|ms\r",
+                b"|c|@0",
+                b"|c|@2",
+                b"|ms|@-0.5",
+                b"|c|@0.1|@1",
+                b"|c|@ 1",
+                b"|kv|@9",
+                b"|@0.5",
+                b"|c|#k:v",
+                b"|g:2|c",
+                b"||c",
+                b"ms",
+                b"|",
+                b"|\0\0\0",
             ];
             let feeds: [&[u8]; 6] = [b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b" \n"];
             let mut datagram = Vec::new();
@@ -174,7 +215,7 @@ mod tests {
                 }
                 datagram.push(b':');
                 let (values, ends) = match is_plain {
-                    true => (&values[..12], &ends[..3]),
+                    true => (&values[..12], &ends[..6]),
                     false => (&values[..], &ends[..]),
                 };
                 datagram.extend_from_slice(self.one_of(values));
@@ -218,7 +259,8 @@ mod tests {
             let mut start = 0;
             while start < datagram.len() {
                 short_count += u32::from(plain::read(Baseline, &datagram, start).is_some());
-                start = read_any(&datagram, start, &mut long_counts, &mut long);
+                short_count += u32::from(plain::read_rated(&datagram, start).is_some());
+                start = read_long(&datagram, start, &mut long_counts, &mut long);
             }
             for level in Level::all() {
                 let short = level.run(ReadingLines(&datagram));
