@@ -214,6 +214,13 @@ impl Config {
             .as_ref()
             .is_some_and(|path| path.as_os_str() == "-")
     }
+
+    /// Whether what goes to syslog goes to the standard error as well, wherever that leads: statsite
+    /// does so (LOG_PERROR) unless it leaves it for the background.
+    #[must_use]
+    pub fn logs_to_error_too(&self) -> bool {
+        self.syslog.is_some() && self.naming == Dialect::Statsite && !self.daemonize
+    }
 }
 
 impl Machine {

@@ -569,7 +569,8 @@ pub struct Settings {
 
     /// Log to syslog, as this facility: user, daemon, local0 to local7 and the like [default: none]
     ///
-    /// And to the standard error, if that is a terminal or there is no syslog.
+    /// And to the standard error, if that is a terminal or there is no syslog, and with naming statsite
+    /// in the foreground, as statsite does.
     #[arg(long, value_name = "FACILITY", help_heading = PROCESS)]
     #[arg(value_parser = text::parse::<Facility>)]
     #[serde(with = "text::one")]

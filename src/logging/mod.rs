@@ -30,10 +30,11 @@ enum Target {
     Error,
     Output,
     File(File),
-    /// And to the standard error, if somebody sits before it.
     Syslog {
         syslog: Syslog,
-        is_watched: bool,
+        /// Whether the standard error gets it as well: if somebody sits before it, or statsite would
+        /// write there.
+        to_error_too: bool,
     },
 }
 
@@ -76,7 +77,7 @@ impl Log {
                 failure = syslog.connect().err();
                 Target::Syslog {
                     syslog,
-                    is_watched: io::stderr().is_terminal(),
+                    to_error_too: config.logs_to_error_too() || io::stderr().is_terminal(),
                 }
             }
             (None, None) => Target::Error,
@@ -119,7 +120,10 @@ impl Log {
         match &mut *self.target() {
             Target::Error | Target::Output | Target::File(_) => true,
             // What syslog does not take shall not be lost.
-            Target::Syslog { syslog, is_watched } => syslog.send(record).is_err() || *is_watched,
+            Target::Syslog {
+                syslog,
+                to_error_too,
+            } => syslog.send(record).is_err() || *to_error_too,
         }
     }
 

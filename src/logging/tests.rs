@@ -44,10 +44,17 @@ impl Rig {
         self.log.wants_line(&record)
     }
 
+    fn is_for_error(&self) -> bool {
+        match &*self.log.target() {
+            Target::Syslog { to_error_too, .. } => *to_error_too,
+            other => panic!("it goes to {other:?}"),
+        }
+    }
+
     /// Who sits before the standard error does not depend on how the tests are run.
     fn watch(&self, is_so: bool) {
         match &mut *self.log.target() {
-            Target::Syslog { is_watched, .. } => *is_watched = is_so,
+            Target::Syslog { to_error_too, .. } => *to_error_too = is_so,
             other => panic!("it goes to {other:?}"),
         }
     }
@@ -72,6 +79,21 @@ fn what_syslog_takes_is_a_line_for_a_terminal_only() {
         assert_eq!(received(&syslog).as_deref(), Some("some words"));
     }
     assert_eq!(received(&syslog), None);
+}
+
+/// Goal: whoever starts statsite in the foreground with a pipe as its standard error reads the log there.
+/// Method: the naming is what both of its command lines and its file have in common.
+#[test]
+fn in_the_foreground_statsite_logs_to_syslog_and_to_the_standard_error() {
+    let rig = Rig::new();
+    let syslog = rig.syslog();
+    let settings = "syslog = 'local0'\nnaming = 'statsite'\n";
+    rig.go_by(settings).expect("it is there");
+    assert!(rig.log("some words"));
+    assert_eq!(received(&syslog).as_deref(), Some("some words"));
+    rig.go_by(&format!("{settings}daemonize = true"))
+        .expect("it is there");
+    assert_eq!(rig.is_for_error(), io::stderr().is_terminal());
 }
 
 #[test]
