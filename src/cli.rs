@@ -99,7 +99,7 @@ pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Parsed, Exit> {
     parse_in(Path::new(""), args)
 }
 
-/// As [`parse`], with the files' paths meant from this directory, as of a process that has left it.
+/// As [`parse`], with the files' paths meant from this directory, that of the start.
 ///
 /// # Errors
 /// As of [`parse`].

@@ -96,8 +96,8 @@ pub fn abort_on_panic() {
 /// # Errors
 /// If it could not start. Nothing was received then.
 pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError> {
-    // A daemon in the background leaves its directory. In one that was removed meanwhile relative
-    // paths lead nowhere in any case.
+    // Messages name whole paths. In a directory that was removed meanwhile relative ones lead nowhere
+    // in any case.
     let directory = std::env::current_dir().unwrap_or_default();
     if let Some(title) = &config.title {
         call_process(title);
@@ -105,7 +105,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     let config = &config.clone().in_directory(&directory);
     let outlets = outlets::choose(config)?;
     let state_file = rules::state_file(config);
-    // What usually fails at start comes before the daemon leaves its directory.
+    // What usually fails at start comes before the daemon leaves the terminal.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let (heritage, mut inherited) = Heritage::take()?;
     // These first: what nobody else has a use for is where lines come in.

@@ -84,7 +84,7 @@ impl Config {
         all.filter(|change| change.before != change.after).collect()
     }
 
-    /// With all paths below a directory, unless they are absolute: the process may leave it.
+    /// With all paths below a directory, unless they are absolute: messages then name whole paths.
     #[must_use]
     pub fn in_directory(mut self, directory: &Path) -> Config {
         let logs_to_output = self.logs_to_output();

@@ -30,8 +30,9 @@ pub(super) fn detach() -> Result<Option<Launcher>, StartError> {
         }
         Fork::Child => {
             drop(outcome);
-            // Only the background process returns from this.
-            fork::daemon(false, false).map_err(failed)?;
+            // Only the background process returns from this. It stays in its directory, as statsite's
+            // commands may name files there.
+            fork::daemon(true, false).map_err(failed)?;
             Ok(Some(Launcher(launcher)))
         }
     }

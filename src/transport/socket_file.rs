@@ -24,7 +24,7 @@ impl SocketFile {
     /// If somebody listens there, something else than a socket is there, or the folder is not
     /// ours to write in.
     pub(super) fn make(at: &SocketPath, socket_type: Type) -> io::Result<(Socket, SocketFile)> {
-        // The daemon may leave its folder before it removes the file.
+        // Messages name the whole path.
         let path = std::path::absolute(&at.path)?;
         let socket = Socket::new(Domain::UNIX, socket_type, None)?;
         // The short path, which the kernel has room for.

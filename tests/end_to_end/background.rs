@@ -48,6 +48,31 @@ fn in_the_background_it_is_known_by_its_pid_file() {
     assert!(text.ends_with("stopped\n"), "{text}");
 }
 
+/// Goal: a command that names files beside it finds them in the background, too. It ran in `/`. Method: it
+/// tells where it runs at the last flush.
+#[test]
+fn a_command_runs_where_the_daemon_was_started() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (pid_file, told) = (directory.path().join("pid"), directory.path().join("told"));
+    let mut command = command("-D -b 127.0.0.1:0 -f 1000 --pid-file pid --log log --sink");
+    command.arg(format!("command:pwd -P > {}", told.display()));
+    command.current_dir(directory.path());
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    let mut command = Guarded(command.spawn().expect("the daemon starts"));
+    assert_eq!(command.wait(), Some(0));
+    let process_id = poll("a complete pid file", || {
+        let text = fs::read_to_string(&pid_file).ok()?;
+        Some(text.strip_suffix('\n')?.parse().expect("a number"))
+    });
+    let daemon = Process::new(process_id);
+    poll("a handler of SIGTERM", || catches_sigterm(process_id));
+    daemon.signal(Signal::TERM);
+    daemon.wait();
+    let real = directory.path().canonicalize().expect("it is there");
+    let text = fs::read_to_string(told).expect("the command ran");
+    assert_eq!(text, format!("{}\n", real.display()));
+}
+
 /// Goal: whoever starts the daemon learns that it could not, although it went into the background
 /// before. It ended with 0 and without a word. Method: a spool that cannot be, which only the
 /// background process finds.
