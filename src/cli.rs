@@ -112,7 +112,10 @@ pub fn parse_in(directory: &Path, args: impl Iterator<Item = OsString>) -> Resul
         Personality::Statsite => statsite::parse(directory, &args),
     };
     parsed.or_else(|refusal| {
-        let code = personality.wrong_settings();
+        let code = match refusal {
+            Refusal::StatsiteFile(_) => Personality::Statsite.wrong_settings(),
+            Refusal::Clap(_) | Refusal::Settings(_) => personality.wrong_settings(),
+        };
         match refusal {
             Refusal::Clap(error) => {
                 let text = error.render().to_string();
@@ -127,7 +130,7 @@ pub fn parse_in(directory: &Path, args: impl Iterator<Item = OsString>) -> Resul
                     }),
                 }
             }
-            Refusal::Settings(reason) => Err(Exit {
+            Refusal::Settings(reason) | Refusal::StatsiteFile(reason) => Err(Exit {
                 message: format!("error: {reason}"),
                 code,
             }),
@@ -153,6 +156,8 @@ enum Refusal {
     Clap(clap::Error),
     /// Ours.
     Settings(String),
+    /// Of what is wrong in a file of the statsite in C, whoever reads it: scripts know its exit code.
+    StatsiteFile(String),
 }
 
 impl From<clap::Error> for Refusal {

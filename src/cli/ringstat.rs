@@ -100,6 +100,10 @@ pub(super) fn parse(directory: &Path, args: &[OsString]) -> Result<Parsed, Refus
         }
         None => {}
     }
+    let of_file: fn(String) -> Refusal = match of_statsite {
+        Some(_) => Refusal::StatsiteFile,
+        None => Refusal::Settings,
+    };
     let (shown, (in_file, warnings)) = if let Some(path) = config {
         (
             path.display().to_string(),
@@ -108,7 +112,7 @@ pub(super) fn parse(directory: &Path, args: &[OsString]) -> Result<Parsed, Refus
     } else if let Some(path) = of_statsite {
         (
             path.display().to_string(),
-            statsite::read(&directory.join(path))?,
+            statsite::read(&directory.join(path)).map_err(of_file)?,
         )
     } else if let Some(path) = of_etsy {
         (
@@ -123,7 +127,7 @@ pub(super) fn parse(directory: &Path, args: &[OsString]) -> Result<Parsed, Refus
         let config = Config::new(settings, &Machine::here())?;
         return Ok(parsed(config, warnings, check));
     };
-    let config = over(settings, in_file, &shown)?;
+    let config = over(settings, in_file, &shown, of_file)?;
     Ok(parsed(config, warnings, check))
 }
 
@@ -137,13 +141,18 @@ fn parsed(config: Config, warnings: Vec<String>, check: bool) -> Parsed {
 }
 
 /// The configuration of these options over those of a file.
-fn over(settings: Settings, in_file: Settings, shown: &str) -> Result<Config, String> {
+fn over(
+    settings: Settings,
+    in_file: Settings,
+    shown: &str,
+    of_file: impl Fn(String) -> Refusal,
+) -> Result<Config, Refusal> {
     let machine = Machine::here();
     Config::new(settings.or(in_file.clone()), &machine).map_err(|reason| {
         // What the file alone has wrong is its own; other conflicts are with an option.
         match Config::new(in_file, &machine) {
-            Err(of_file) if of_file == reason => format!("{shown}: {reason}"),
-            _ => format!("{shown} with these options: {reason}"),
+            Err(its_own) if its_own == reason => of_file(format!("{shown}: {reason}")),
+            _ => Refusal::Settings(format!("{shown} with these options: {reason}")),
         }
     })
 }

@@ -94,15 +94,19 @@ fn options_of_ringstat_win_over_a_foreign_file() {
 }
 
 #[test]
-fn a_mistake_ends_with_the_code_of_whoever_is_asked() {
+fn a_mistake_ends_with_the_code_of_whoever_is_asked_or_whose_file_it_is() {
     let wrong = Foreign::new("[statsite]\nport = x\n");
     let reason = format!(
         "error: {}:2: port: `x` is not a whole number from 0 to 65535",
         wrong.path().display()
     );
-    for (line, code) in [("statsite -f FILE", 1), ("ringstat --statsite FILE", 2)] {
+    for line in [
+        "statsite -f FILE",
+        "ringstat --statsite FILE",
+        "ringstat --statsite FILE --check",
+    ] {
         let message = reason.clone();
-        assert_eq!(wrong.given(line), Err(Exit { message, code }), "{line}");
+        assert_eq!(wrong.given(line), Err(Exit { message, code: 1 }), "{line}");
     }
     for line in [
         "statsite -x",
@@ -113,6 +117,7 @@ fn a_mistake_ends_with_the_code_of_whoever_is_asked() {
         assert_eq!(wrong.given(line).expect_err(line).code, 1, "{line}");
     }
     for line in [
+        "ringstat import FILE --from statsite",
         "ringstat --statsite FILE --config FILE",
         "ringstat --statsite FILE --python-statsite FILE",
         "ringstat --etsy FILE --statsite FILE",
