@@ -148,7 +148,15 @@ fn over(
     of_file: impl Fn(String) -> Refusal,
 ) -> Result<Config, Refusal> {
     let machine = Machine::here();
-    Config::new(settings.or(in_file.clone()), &machine).map_err(|reason| {
+    let mut under = in_file.clone();
+    // The log goes to one of them. Files of other daemons have one without saying so.
+    if settings.log.is_some() {
+        under.syslog = None;
+    }
+    if settings.syslog.is_some() {
+        under.log = None;
+    }
+    Config::new(settings.or(under), &machine).map_err(|reason| {
         // What the file alone has wrong is its own; other conflicts are with an option.
         match Config::new(in_file, &machine) {
             Err(its_own) if its_own == reason => of_file(format!("{shown}: {reason}")),

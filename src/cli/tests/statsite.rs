@@ -93,6 +93,25 @@ fn options_of_ringstat_win_over_a_foreign_file() {
     assert_eq!(config.bind, bind("7"));
 }
 
+/// Files of other daemons say where the log goes without a word about it; `--log` was refused beside them.
+#[test]
+fn an_option_for_the_log_takes_the_place_of_the_other_kind_in_a_file() {
+    let syslog = |word: &str| Some(word.parse().expect("a facility"));
+    let of_c = Foreign::new(OF_C);
+    assert_eq!(
+        of_c.config("ringstat --statsite FILE").syslog,
+        syslog("local0")
+    );
+    let config = of_c.config("ringstat --statsite FILE --log a.log");
+    assert_eq!((config.log, config.syslog), (Some("a.log".into()), None));
+    let of_etsy = Foreign::new("{ port: 7 }");
+    let config = of_etsy.config("ringstat --etsy FILE --syslog user");
+    assert_eq!((config.log, config.syslog), (None, syslog("user")));
+    let both = of_c.given("ringstat --statsite FILE --log a.log --syslog user");
+    let Exit { message, .. } = both.expect_err("it goes to one of them");
+    assert!(message.contains("does not go with syslog"), "{message}");
+}
+
 #[test]
 fn a_mistake_ends_with_the_code_of_whoever_is_asked_or_whose_file_it_is() {
     let wrong = Foreign::new("[statsite]\nport = x\n");
