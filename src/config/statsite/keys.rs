@@ -315,7 +315,16 @@ fn set_error(entry: &Entry, warnings: &mut Vec<Fault>) -> Result<SetError, Fault
         let reason = format!("{error} is not between 0.0021 and 0.3676");
         return Err(wrong(entry, reason));
     }
-    Ok(SetError::bounded(error))
+    let bounded = SetError::bounded(error);
+    // What is below 0.0021 gives as many registers there as 0.0021.
+    if bounded.0 < error {
+        let reason = format!(
+            "{error} is more than an estimate can have; it gets {}",
+            bounded.0
+        );
+        warnings.push(wrong(entry, reason));
+    }
+    Ok(bounded)
 }
 
 fn command(entry: &Entry, warnings: &mut Vec<Fault>) -> Result<String, Fault> {

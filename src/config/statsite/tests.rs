@@ -329,6 +329,10 @@ fn what_is_not_taken_as_it_stands_is_warned_of() {
             "2: timer_eps: 0.00001 is less than a sketch can have; it gets 0.0001",
         ),
         (
+            "[statsite]\nset_eps = 0.3",
+            "2: set_eps: 0.3 is more than an estimate can have; it gets 0.26",
+        ),
+        (
             "[statsite]\nudp_rcvbuf = 4096",
             "2: udp_rcvbuf: 4096 bytes do not hold a datagram; 65507 are asked for",
         ),
