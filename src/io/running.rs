@@ -97,7 +97,7 @@ impl RunningSink {
         tasks: &tokio::sync::mpsc::UnboundedSender<Task>,
     ) -> io::Result<RunningSink> {
         let (bytes_max, order) = queue_settings(address, settings);
-        let queue = Arc::new(Queue::new(address.to_string(), order, bytes_max));
+        let queue = Arc::new(Queue::new(name_in_log(address, &name), order, bytes_max));
         queue.set_live_delay(settings.live_delay);
         let handle = SinkHandle::new(address.clone(), name, Arc::clone(&queue));
         let spool = spool_folder(address, settings);
@@ -238,7 +238,7 @@ impl ClosingSink {
         }
         log::error!(
             "sink {}: lost {lines} lines that it did not take in time",
-            self.handle.address()
+            queue.name()
         );
         Some(Left {
             name: self.handle.name().to_owned(),
@@ -253,6 +253,14 @@ pub(super) const CLOSING_MAX: Duration = Duration::from_secs(1);
 /// How long the disk may take to write what is left at the end: a hanging one holds up nobody for
 /// longer.
 const SPOOLING_MAX: Duration = Duration::from_secs(5);
+
+/// What log lines call a sink: a command by its name in own metrics, as it may hold a password.
+fn name_in_log(address: &SinkAddress, name: &str) -> String {
+    match address.place {
+        Place::Command(_) => name.to_owned(),
+        Place::Server { .. } | Place::Output => address.to_string(),
+    }
+}
 
 /// How many bytes a sink may queue, and in which order it takes them.
 fn queue_settings(address: &SinkAddress, settings: &Settings) -> (u64, Order) {
@@ -306,7 +314,7 @@ fn start_spooler(
         log::warn!(
             "sink {}: {of_old_form} files {}.*.slot in {} are of an earlier version's spool; they are \
              left alone and not sent",
-            sink.address(),
+            sink.queue().name(),
             sink.name(),
             shared.display()
         );

@@ -75,7 +75,8 @@ fn a_command_has_the_daemon_s_niceness_and_its_words_are_logged() {
         path.display()
     );
     let mut daemon = daemon_with("-b 127.0.0.1:0 -f 0.2", &script);
-    daemon.log.wait_for_text(": to the log");
+    // Without the command, which may hold a password.
+    daemon.log.wait_for_text("sink command: to the log");
     daemon
         .log
         .wait_for_text("the command ended with exit status: 3");
@@ -91,6 +92,8 @@ fn a_command_has_the_daemon_s_niceness_and_its_words_are_logged() {
         (text.trim() == own.to_string()).then_some(())
     });
     assert_eq!(daemon.stop(), Some(0));
+    let log = daemon.log.to_end().join("\n");
+    assert!(!log.contains("exit 3"), "{log}");
 }
 
 /// Goal: a command that hangs holds up neither the flushes nor the stop. Method: it sleeps for longer
