@@ -28,6 +28,8 @@ pub struct Patience {
     pub backoff_min: Duration,
     /// Between two attempts, after many that failed.
     pub backoff_max: Duration,
+    /// A command that takes longer than this again and again falls behind.
+    pub flush_interval: Duration,
 }
 
 impl Patience {
@@ -39,6 +41,7 @@ impl Patience {
             last_run: LAST_RUN,
             backoff_min: BACKOFF_MIN,
             backoff_max: (flush_interval / 4).max(BACKOFF_MIN),
+            flush_interval,
         }
     }
 }
@@ -75,11 +78,15 @@ impl CommandSink {
     async fn deliver(&self, slot: &Part, backoff: &mut Backoff, trouble: &mut Trouble) {
         for attempt in 1.. {
             let name = self.queue.name();
+            let began = Instant::now();
             let Err(failure) = run::run(name, &self.command, slot, self.time_over()).await else {
                 // The command has the slot: nothing is ever repeated.
                 let _ = self.queue.sent();
                 backoff.reset();
                 trouble.end(name);
+                if began.elapsed() > self.patience().flush_interval {
+                    trouble.fall_behind(name, self.queue.waiting_count());
+                }
                 return;
             };
             trouble.begin(name, &failure);
@@ -126,9 +133,10 @@ impl CommandSink {
 }
 
 /// Since when a command has failed, so that a failure that lasts makes a line a minute and not four a
-/// slot.
+/// slot; and when a log line last told that it is slow.
 #[derive(Default)]
 struct Trouble {
+    slow_told: Option<Instant>,
     since: Option<Instant>,
     /// Lost lines that no log line has told of, why the last of them were lost, and when a log line
     /// last told of any.
@@ -167,6 +175,22 @@ impl Trouble {
         }
     }
 
+    /// After a run that took longer than the flush interval, while so many slots wait: the one that came
+    /// meanwhile, and others if this was not the first such run.
+    fn fall_behind(&mut self, sink: &str, waiting: usize) {
+        if waiting > 1
+            && self
+                .slow_told
+                .is_none_or(|told| told.elapsed() > TELL_EVERY)
+        {
+            self.slow_told = Some(Instant::now());
+            log::warn!(
+                "sink {sink}: the command takes longer than the flush interval; {waiting} intervals \
+                 wait"
+            );
+        }
+    }
+
     fn end(&mut self, sink: &str) {
         if let Some(since) = self.since.take() {
             self.tell(sink);
@@ -191,5 +215,5 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// How long a run may last that others wait for when the daemon stops, which waits for 5 seconds in all.
 const LAST_RUN: Duration = Duration::from_secs(2);
 
-/// The least time between two log lines about lost lines.
+/// The least time between two log lines about lost lines, and between two about a slow command.
 const TELL_EVERY: Duration = Duration::from_secs(60);

@@ -96,6 +96,16 @@ fn a_command_has_the_daemon_s_niceness_and_its_words_are_logged() {
     assert!(!log.contains("exit 3"), "{log}");
 }
 
+/// Goal: a command that falls behind is told of before its queue is full. Method: each run takes longer
+/// than the flush interval.
+#[test]
+fn a_command_that_is_slower_than_the_flushes_is_told_of() {
+    let daemon = daemon_with("-b 127.0.0.1:0 -f 0.1 --command-timeout 10", "sleep 0.3");
+    let slow = "sink command: the command takes longer than the flush interval; ";
+    let line = daemon.log.wait_for_text(slow);
+    assert!(line.ends_with(" intervals wait"), "{line}");
+}
+
 /// Goal: a command that hangs holds up neither the flushes nor the stop. Method: it sleeps for longer
 /// than a test may last; the standard output beside it.
 #[test]

@@ -54,6 +54,7 @@ fn settings(backend: Backend, peers: &[&Peer]) -> Settings {
         last_run: Duration::from_millis(300),
         backoff_min: Duration::from_millis(1),
         backoff_max: Duration::from_millis(20),
+        flush_interval: FLUSH_INTERVAL,
     };
     settings
 }
