@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, fchmod};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::path::SocketPath;
@@ -26,17 +27,9 @@ impl SocketFile {
     pub(super) fn make(at: &SocketPath, socket_type: Type) -> io::Result<(Socket, SocketFile)> {
         // Messages name the whole path.
         let path = std::path::absolute(&at.path)?;
-        let socket = Socket::new(Domain::UNIX, socket_type, None)?;
-        // The short path, which the kernel has room for.
-        let address = SockAddr::unix(&at.path)?;
-        match socket.bind(&address) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                remove_stale(&path, &address)?;
-                socket.bind(&address)?;
-            }
-            bound => bound?,
-        }
+        let socket = bind(at, socket_type, &path)?;
         if let Some(mode) = at.mode {
+            // What the umask took away.
             fs::set_permissions(&path, Permissions::from_mode(mode))?;
         }
         let is_ours = true;
@@ -72,6 +65,26 @@ impl Drop for SocketFile {
             log::warn!("the socket {} is left there: {error}", self.path.display());
         }
     }
+}
+
+/// Binds, so that the file has no right from its first moment on that its mode does not give.
+fn bind(at: &SocketPath, socket_type: Type, path: &Path) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, socket_type, None)?;
+    if let Some(mode) = at.mode {
+        // Linux makes the file with the mode of the socket itself but for the umask (`unix_bind_bsd` in
+        // net/unix/af_unix.c). Where that cannot be set, the file gets its mode a moment later.
+        let _ = fchmod(&socket, Mode::from_raw_mode(mode));
+    }
+    // The short path, which the kernel has room for.
+    let address = SockAddr::unix(&at.path)?;
+    match socket.bind(&address) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            remove_stale(path, &address)?;
+            socket.bind(&address)?;
+        }
+        bound => bound?,
+    }
+    Ok(socket)
 }
 
 /// Removes a socket that nobody listens to any more.
@@ -116,6 +129,19 @@ mod tests {
         assert_eq!(mode & 0o777, 0o640);
         drop(made);
         assert!(!at.path.exists());
+    }
+
+    /// Goal: nobody connects to a socket before its mode forbids it. Method: the file as the kernel made
+    /// it, before its mode is set; with the usual umask others may read it then.
+    #[test]
+    fn a_socket_never_has_more_rights_than_its_mode() {
+        for socket_type in [Type::STREAM, Type::DGRAM] {
+            let folder = tempfile::tempdir().unwrap();
+            let at = at(&folder, Some(0o600));
+            let _socket = bind(&at, socket_type, &at.path).unwrap();
+            let mode = fs::metadata(&at.path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777 & !0o600, 0, "{mode:o}");
+        }
     }
 
     #[test]
