@@ -8,13 +8,12 @@ mod object;
 mod series;
 mod servers;
 
-use std::fs;
 use std::net::Ipv6Addr;
 use std::path::Path;
 
 use super::Settings;
 use super::file::Mistake;
-use super::foreign::Format;
+use super::foreign::{self, Format};
 use super::values::Title;
 use literal::{Content, Literal};
 use object::Object;
@@ -25,7 +24,7 @@ use object::Object;
 /// A message that names the file, and the place in it.
 pub fn read(path: &Path) -> Result<(Settings, Vec<String>), String> {
     let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    let text = foreign::text(path)?;
     Format::Etsy.check_text(&shown, &text)?;
     let (settings, notes) = parse(&text).map_err(|mistake| format!("{shown}:{mistake}"))?;
     let notes = notes.into_iter().map(|note| {
@@ -45,6 +44,7 @@ pub fn read(path: &Path) -> Result<(Settings, Vec<String>), String> {
 /// # Errors
 /// The first mistake.
 pub fn parse(text: &str) -> Result<(Settings, Vec<Mistake>), Mistake> {
+    let text = &*literal::without_parentheses(text);
     let root = literal::parse(text)?;
     let mut reader = Reader {
         text,
@@ -152,7 +152,17 @@ impl Reader<'_> {
             Some(value) => match &value.content {
                 Content::Flag(false) => {}
                 Content::Text(title) if title.is_empty() => {}
-                Content::Text(title) => self.set("title", title.clone(), value)?,
+                Content::Text(title) => {
+                    let fitting = Title::fitting(title);
+                    if fitting.0 != *title {
+                        let text = format!(
+                            "a title has up to 48 characters without spaces, colons and brackets; \
+                             it becomes {fitting}"
+                        );
+                        self.note(value, &text);
+                    }
+                    self.set("title", fitting.0, value)?;
+                }
                 _ => return Err(self.mistake(value, "title is a text in quotes, or false")),
             },
         }

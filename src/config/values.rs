@@ -318,13 +318,27 @@ impl fmt::Display for Percent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Title(pub String);
 
+impl Title {
+    const CHARACTERS_MAX: usize = 48;
+
+    /// The title that is nearest to a text, which is not empty.
+    pub(super) fn fitting(text: &str) -> Self {
+        let fitting = |c: char| if Self::takes(c) { c } else { '_' };
+        let characters = text.chars().take(Self::CHARACTERS_MAX);
+        Self(characters.map(fitting).collect())
+    }
+
+    fn takes(c: char) -> bool {
+        c.is_ascii_graphic() && !":[]".contains(c)
+    }
+}
+
 impl FromStr for Title {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fits = |c: char| c.is_ascii_graphic() && !":[]".contains(c);
         match text.len() {
-            1..=48 if text.chars().all(fits) => Ok(Self(text.to_owned())),
+            1..=Self::CHARACTERS_MAX if text.chars().all(Self::takes) => Ok(Self(text.to_owned())),
             _ => Err(format!(
                 "{text:?} is not a name of up to 48 characters without spaces, colons and brackets"
             )),

@@ -4,6 +4,7 @@
 //! end. The crate tells a place only with an error, so a place is found by reading once more and
 //! failing there on purpose.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use json5::{Deserializer, Error, ErrorCode, Position};
@@ -36,6 +37,42 @@ type Path = Vec<usize>;
 
 /// The reader calls itself for each level.
 const DEPTH_MAX: usize = 32;
+
+/// A text with blanks in the place of parentheses around all of it, so that each place stays: etsy's
+/// statsd evaluates `config = TEXT`, which may be `({ ... })`.
+pub(super) fn without_parentheses(text: &str) -> Cow<'_, str> {
+    let open = text.len() - skip_blank(text).len();
+    if !text[open..].starts_with('(') {
+        return Cow::Borrowed(text);
+    }
+    let is_last = |(at, _): &(usize, &str)| {
+        let rest = skip_blank(&text[at + 1..]);
+        skip_blank(rest.strip_prefix(';').unwrap_or(rest)).is_empty()
+    };
+    let Some((close, _)) = text.match_indices(')').find(is_last) else {
+        return Cow::Borrowed(text);
+    };
+    let mut text = text.to_owned();
+    for at in [open, close] {
+        text.replace_range(at..=at, " ");
+    }
+    Cow::Owned(text)
+}
+
+/// What follows on white space and comments.
+fn skip_blank(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let end = if text.starts_with("//") {
+            text.find(LINE_ENDS)
+        } else if text.starts_with("/*") {
+            text.find("*/").map(|at| at + 2)
+        } else {
+            return text;
+        };
+        text = &text[end.unwrap_or(text.len())..];
+    }
+}
 
 /// Reads a text that is one value.
 ///

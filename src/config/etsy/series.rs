@@ -163,8 +163,9 @@ fn histogram(reader: &mut Reader<'_>, object: &mut Object<'_>) -> Result<(), Mis
         let Content::List(bins) = &bins.content else {
             return Err(reader.mistake(bins, wanted));
         };
-        let edges: Option<Vec<String>> = bins.iter().map(edge).collect();
+        let edges: Option<Vec<f64>> = bins.iter().map(edge).collect();
         let edges = edges.ok_or_else(|| reader.mistake(entry, wanted))?;
+        let edges = ascending(reader, bins, edges);
         let histogram = format!("{metric}:{}", edges.join(","));
         // Each by itself, so that a message has its place.
         reader.set("histogram", vec![histogram.clone()], entry)?;
@@ -177,13 +178,29 @@ fn histogram(reader: &mut Reader<'_>, object: &mut Object<'_>) -> Result<(), Mis
     reader.set("histogram", histograms, value)
 }
 
-fn edge(bin: &Literal) -> Option<String> {
+/// Infinite for the rest.
+fn edge(bin: &Literal) -> Option<f64> {
     match &bin.content {
-        Content::Text(text) if text == "inf" => Some(text.clone()),
-        _ => number(bin)
-            .filter(|edge| edge.is_finite())
-            .map(|edge| edge.to_string()),
+        Content::Text(text) if text == "inf" => Some(f64::INFINITY),
+        _ => number(bin).filter(|edge| edge.is_finite()),
     }
+}
+
+/// The edges of bins that can count anything, as words. A bin takes what those before it have left,
+/// which is nothing unless it ends above all of them.
+fn ascending(reader: &mut Reader<'_>, bins: &[Literal], edges: Vec<f64>) -> Vec<String> {
+    let mut highest = f64::NEG_INFINITY;
+    let mut words = Vec::new();
+    for (bin, edge) in bins.iter().zip(edges) {
+        if edge > highest {
+            highest = edge;
+            words.push(edge.to_string());
+        } else {
+            let text = "a bin that ends below one before it can only be 0; it is left out";
+            reader.note(bin, text);
+        }
+    }
+    words
 }
 
 /// Idle series are reported for ever, unless they are to be deleted.

@@ -2,6 +2,8 @@
 
 mod properties;
 
+use std::fs;
+
 use super::*;
 use crate::config::{Config, Machine, file, prefix::HostLabel};
 
@@ -63,6 +65,25 @@ fn it_is_javascript_as_far_as_plain_values_go() {
     let expected = "bind = \"udp://0.0.0.0:8126\"\n\
                     sink = \"graphite://g.example:2003?connection=flush\"";
     assert_eq!(settings, ours(expected).or(ours(ALWAYS)));
+}
+
+/// etsy's statsd evaluates `config = TEXT`.
+#[test]
+fn parentheses_around_the_object_say_nothing() {
+    let expected = ours("bind = \"udp://0.0.0.0:7\"").or(ours(ALWAYS));
+    for text in [
+        "({ port: 7 })",
+        "\u{feff}// (a)\n/* ( */ ( // b)\n{ port: 7 } /* ) */ ) // :)\n ;\n",
+        "({ port: 7, 'a)': ')' })",
+    ] {
+        let (settings, _) = parse(text).unwrap_or_else(|mistake| panic!("{text}: {mistake}"));
+        assert_eq!(settings, expected, "{text}");
+    }
+    let (_, notes) = parse("({\n  colour: 'red' })").expect("it is such a file");
+    assert_eq!((notes[0].line, notes[0].column), (2, 11));
+    refuse("({ port: 7 }", 1, "begins with `{`");
+    refuse("({ port: 7 }) + 1", 1, "begins with `{`");
+    refuse("(7)", 1, "an object in braces");
 }
 
 #[test]
@@ -320,6 +341,15 @@ fn timers() {
         "histogram = [\"foo:\", \":0.5,10,inf\"]",
         &[],
     );
+    check(
+        "histogram: [ { metric: 'a', bins: [ 5,\n1,\n7, 'inf',\n9, 7 ] } ]",
+        "histogram = [\"a:5,7,inf\"]",
+        &[
+            "3: a bin that ends below one before it",
+            "5: a bin that ends below",
+            "5: a bin that ends below",
+        ],
+    );
     check("histogram: []", "", &[]);
     refuse("{ percentThreshold: [90,\n 101] }", 2, "not a percentile");
     refuse("{ percentThreshold: 'all' }", 1, "is a number");
@@ -411,7 +441,19 @@ fn the_process() {
         assert_eq!(parse(text).expect("it keeps its name").0.title, None);
     }
     refuse("{\ntitle: 5 }", 2, "title is a text");
-    refuse("{\ntitle: 'a b' }", 2, "without spaces");
+    let long = "x".repeat(50);
+    check(
+        &format!("title: '{long}'"),
+        &format!("title = '{}'", &long[..48]),
+        &["2: a title has up to 48 characters"],
+    );
+    check(
+        "title: 'web: stats [1] \u{e9}'",
+        "title = 'web__stats__1___'",
+        &[
+            "2: a title has up to 48 characters without spaces, colons and brackets; it becomes web__",
+        ],
+    );
     check(
         "keyFlush: { interval: 60000, percent: 150, log: '/var/log/names.log', every: 1 }",
         "name_counts = '60s'\nname_counts_percent = 100\nname_counts_file = '/var/log/names.log'",
@@ -440,6 +482,8 @@ fn a_message_names_the_file_and_the_place() {
     fs::write(&path, "{\n  port: 8125 +\n}\n").expect("a file");
     let error = read(&path).expect_err("it is no plain value");
     assert!(error.starts_with(&format!("{shown}:2:14: ")), "{error}");
+    fs::write(&path, b"{\n  // caf\xe9\n  port: 8125,\n}\n").expect("a file");
+    read(&path).expect("a comment has any encoding");
     fs::remove_file(&path).expect("it is there");
     let error = read(&path).expect_err("it is gone");
     assert!(error.contains("config.js"), "{error}");
