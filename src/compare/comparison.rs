@@ -79,6 +79,8 @@ pub(super) struct Comparison {
     sides: [Option<Numbering>; 2],
     pub(super) counts: [SideCounts; 2],
     numbers: HashMap<Rc<str>, u32>,
+    /// The numbers of paths that are not safe for Graphite, by what they are when they are made safe.
+    spellings: HashMap<String, u32>,
     pub(super) paths: Vec<Path>,
     open: BTreeMap<i64, HashMap<u32, Cell>>,
     /// The first slot that both daemons had. Either may have had it in part, so it is not compared.
@@ -107,6 +109,7 @@ impl Comparison {
             sides: [None; 2],
             counts: [SideCounts::default(); 2],
             numbers: HashMap::new(),
+            spellings: HashMap::new(),
             paths: Vec::new(),
             open: BTreeMap::new(),
             first: None,
@@ -209,6 +212,10 @@ impl Comparison {
         self.has_statsite_timers |=
             kind::path_type(&name) == PathType::Timer && kind::last_word(&name) == "sum_sq";
         self.numbers.insert(Rc::clone(&name), number);
+        let safe = kind::made_safe(&name);
+        if *safe != *name {
+            self.spellings.insert(safe, number);
+        }
         self.paths.push(Path {
             kind: kind::kind(&name),
             name,
@@ -336,6 +343,12 @@ impl Comparison {
     /// The path with this name.
     pub(super) fn named(&self, name: &str) -> Option<&Path> {
         let number = self.numbers.get(name)?;
+        Some(&self.paths[*number as usize])
+    }
+
+    /// A path that is this one when it is made safe.
+    pub(super) fn spelled(&self, safe: &str) -> Option<&Path> {
+        let number = self.spellings.get(safe)?;
         Some(&self.paths[*number as usize])
     }
 

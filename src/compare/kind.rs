@@ -61,6 +61,12 @@ pub(super) fn beside(path: &str, statistic: &str) -> String {
     format!("{timer}.{statistic}{tags}")
 }
 
+/// A path as ringstat has it under statsite's names. White space ends a path in Graphite's lines.
+pub(super) fn made_safe(path: &str) -> String {
+    let is_safe = |c: &char| c.is_ascii_graphic() && *c != '|';
+    path.chars().filter(is_safe).collect()
+}
+
 /// The statistic at the end of a path.
 pub(super) fn last_word(path: &str) -> &str {
     let name = untagged(path);

@@ -17,7 +17,7 @@ struct Known {
 }
 
 /// The first that explains a path is taken.
-const KNOWN: [Known; 9] = [
+const KNOWN: [Known; 12] = [
     Known {
         reason: "points that are no finite number are not sent",
         // One such point does not excuse differences in other slots.
@@ -66,6 +66,37 @@ const KNOWN: [Known; 9] = [
         },
     },
     Known {
+        reason: "of a sampled counter statsite counts 1/rate without its fraction",
+        explains: |case| {
+            // The rate is of the sum, which has the fraction.
+            let sum_is_equal = case.counter_rate().is_some_and(is_equal);
+            case.word() == "count" && sum_is_equal && case.old_is_less_by(0.5)
+        },
+    },
+    Known {
+        reason: "gstatsd and the Python statsite count a sampled timer value as one",
+        explains: |case| {
+            case.word() == "count"
+                && case.old_is_less_by(1.0)
+                && match case.is_python_statsite_timer() {
+                    true => case.beside("sum").is_some_and(is_equal),
+                    false => case.is_gstatsd_timer() && case.has_equal_extremes(),
+                }
+        },
+    },
+    Known {
+        reason: "ringstat makes names safe for Graphite: one path under two spellings",
+        explains: |case| {
+            let side = usize::from(case.path.slots[0] == 0);
+            let mine = case.path.sums[side];
+            case.other_spelling().is_some_and(|other| {
+                let its = other.sums[1 - side];
+                // Samples that one of them has in a slot that is not compared.
+                (mine - its).abs() <= 0.05 * mine.abs().max(its.abs())
+            })
+        },
+    },
+    Known {
         reason: "beyond 64 members statsite's sets are estimates, within 5 % of ringstat's",
         explains: |case| {
             let close = case.relative().is_some_and(|relative| relative < 0.05);
@@ -104,6 +135,11 @@ const JAVASCRIPT_NAMES: [&str; 12] = [
     "valueOf",
 ];
 
+/// Whether both daemons have it and it differs in no slot for good.
+fn is_equal(path: &Path) -> bool {
+    !path.slots.contains(&0) && path.drift.verdict.real == 0
+}
+
 /// Why a path differs, if that is known.
 pub(super) fn reason(case: &Case<'_>) -> Option<&'static str> {
     let known = KNOWN.iter().find(|known| (known.explains)(case));
@@ -138,6 +174,51 @@ impl Case<'_> {
     /// Only the statsites have this statistic.
     fn is_python_statsite_timer(&self) -> bool {
         !self.is_statsite() && self.beside("stdev").is_some_and(|path| path.slots[0] > 0)
+    }
+
+    /// gstatsd has these statistics and no sum of any kind.
+    fn is_gstatsd_timer(&self) -> bool {
+        let has = |statistic| self.beside(statistic).is_some();
+        self.path.name.starts_with("stats.timers.")
+            && has("upper")
+            && has("lower")
+            && !["sum", "stdev", "count_ps"].into_iter().any(has)
+    }
+
+    /// Whether the smallest and the largest value of the timer are the same too often for a daemon that
+    /// has lost as many values as its count is smaller: it would have lost those as often.
+    fn has_equal_extremes(&self) -> bool {
+        let [old, new] = self.path.sums;
+        let slots = f64::from(self.path.slots[0].min(self.path.slots[1]));
+        let expected = slots * (1.0 - old / new);
+        let is_rarely_different = |statistic| {
+            self.beside(statistic).is_some_and(|path| {
+                let verdict = &path.drift.verdict;
+                f64::from(verdict.moved + verdict.real + verdict.open) < expected / 4.0
+            })
+        };
+        expected >= 2.0 && is_rarely_different("upper") && is_rarely_different("lower")
+    }
+
+    /// What the C statsite has beside the count of an extended counter.
+    fn counter_rate(&self) -> Option<&Path> {
+        let mut words = self.path.name.split('.');
+        // The first decides, as it does for the type.
+        let head = words.find(|word| matches!(*word, "counters" | "counts" | "stats_counts"));
+        let is_statsite = self.path_type() == PathType::Counter && head == Some("counts");
+        let name = is_statsite.then(|| kind::beside(&self.path.name, "rate"))?;
+        self.comparison.named(&name)
+    }
+
+    /// The path that only the other daemon has and that is this one, made safe or not.
+    fn other_spelling(&self) -> Option<&Path> {
+        let name = &self.path.name;
+        let (other, missing) = match self.path.slots {
+            [_, 0] => (self.comparison.named(&kind::made_safe(name)), 0),
+            [0, _] => (self.comparison.spelled(name), 1),
+            _ => return None,
+        };
+        other.filter(|other| other.slots[missing] == 0 && other.slots[1 - missing] > 0)
     }
 
     /// C statsite's counters are right, so that this must be told apart by what else there is.

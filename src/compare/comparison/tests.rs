@@ -237,6 +237,34 @@ fn a_difference_with_a_known_reason_is_told_with_it_and_is_no_failure() {
             vec!["timers.t.sum_sq 1", "timers.t.p99_9 3"],
             "its p100 may be p99_9",
         ),
+        (
+            vec!["statsite.counts.a.count 9", "statsite.counts.a.rate 1"],
+            vec!["statsite.counts.a.count 10", "statsite.counts.a.rate 1"],
+            "of a sampled counter",
+        ),
+        (
+            vec!["timers.t.stdev 1", "timers.t.sum 50", "timers.t.count 2"],
+            vec!["timers.t.stdev 1", "timers.t.sum 50", "timers.t.count 20"],
+            "as one",
+        ),
+        (
+            vec![
+                "stats.timers.t.upper 9",
+                "stats.timers.t.lower 5",
+                "stats.timers.t.count 2",
+            ],
+            vec![
+                "stats.timers.t.upper 9",
+                "stats.timers.t.lower 5",
+                "stats.timers.t.count 4",
+            ],
+            "as one",
+        ),
+        (
+            vec!["counts.caf\u{e9}.a 5"],
+            vec!["counts.caf.a 5"],
+            "under two spellings",
+        ),
         (vec!["sets.s 991"], vec!["sets.s 1000"], "beyond 64 members"),
         (
             vec!["stats_counts.toString nan"],
@@ -279,6 +307,52 @@ fn what_looks_like_a_known_difference_is_not_excused_by_it() {
             vec!["timers.t.sum_sq 1", "timers.t.count 9"],
         ),
         (vec!["sets.s 500"], vec!["sets.s 1000"]),
+        // Not of sampling: the sum is less, too.
+        (
+            vec!["counts.a.count 9", "counts.a.rate 0.9"],
+            vec!["counts.a.count 10", "counts.a.rate 1"],
+        ),
+        // etsy's statsd counts right.
+        (
+            vec!["stats.counters.a.count 9", "stats.counters.a.rate 1"],
+            vec!["stats.counters.a.count 10", "stats.counters.a.rate 1"],
+        ),
+        (
+            vec!["timers.t.stdev 1", "timers.t.sum 50", "timers.t.count 2"],
+            vec!["timers.t.stdev 1", "timers.t.sum 60", "timers.t.count 20"],
+        ),
+        // The largest value is lost as well.
+        (
+            vec![
+                "stats.timers.t.upper 8",
+                "stats.timers.t.lower 5",
+                "stats.timers.t.count 2",
+            ],
+            vec![
+                "stats.timers.t.upper 9",
+                "stats.timers.t.lower 5",
+                "stats.timers.t.count 4",
+            ],
+        ),
+        // Too few values for the extremes to tell.
+        (
+            vec![
+                "stats.timers.t.upper 9",
+                "stats.timers.t.lower 5",
+                "stats.timers.t.count 99",
+            ],
+            vec![
+                "stats.timers.t.upper 9",
+                "stats.timers.t.lower 5",
+                "stats.timers.t.count 100",
+            ],
+        ),
+        // One spelling, but other values.
+        (vec!["counts.caf\u{e9}.a 5"], vec!["counts.caf.a 6"]),
+        (
+            vec!["counts.caf\u{e9}.a 5", "counts.caf.a 1"],
+            vec!["counts.caf.a 5"],
+        ),
         (vec!["stats.counters.a.count 1"], vec![]),
         (vec!["stats.counters.a.count;x=1 1"], vec![]),
         // Not the Python one: sum_sq is the C statsite's.
@@ -287,7 +361,8 @@ fn what_looks_like_a_known_difference_is_not_excused_by_it() {
             vec!["statsite.counts.a 30", "statsite.timers.t.sum_sq 1"],
         ),
     ] {
-        text(&compared(|_| old.clone(), |_| new.clone()), false);
+        let text = text(&compared(|_| old.clone(), |_| new.clone()), false);
+        assert_says(&text, " 0 paths: different for a known reason");
     }
 }
 
