@@ -16,7 +16,7 @@ use crate::sink::command::{self, CommandSink};
 use crate::sink::graphite::Graphite;
 use crate::sink::spool;
 use crate::sink::spooler::{self, SpoolPlace, SpoolerHandle};
-use crate::sink::{Queue, SinkAddress, SinkHandle, console};
+use crate::sink::{Counters, Queue, SinkAddress, SinkHandle, console};
 
 /// A sink that runs.
 pub(super) struct RunningSink {
@@ -226,13 +226,14 @@ impl ClosingSink {
             }
             None => queue.wait_until_empty(self.give_up_at),
         }
-        let dropped_before = self.handle.counters().lines_dropped;
+        let lost = |counters: Counters| counters.lines_dropped + counters.lines_doubtful;
+        let lost_before = lost(self.handle.counters());
         queue.end();
         if let Some(spooler) = self.spooler {
             spooler.wait(self.give_up_at + SPOOLING_MAX);
         }
         queue.give_up_rest();
-        let lines = self.handle.counters().lines_dropped - dropped_before;
+        let lines = lost(self.handle.counters()) - lost_before;
         if lines == 0 {
             return None;
         }

@@ -60,6 +60,8 @@ pub struct Backlog {
     writing_bytes: u64,
     /// Of the parts that are to be sent again.
     repeated_bytes: u64,
+    /// Of parts that were given up instead of being sent again.
+    unrepeated_lines: u64,
     paced: bool,
     /// The time stamp of the slot that came last, in this run or before it.
     last_end_unix_s: Option<u64>,
@@ -77,7 +79,19 @@ pub struct Backlog {
 
 /// A part that was written whole and may have to be written again.
 #[derive(Debug)]
-pub struct Sent(Entry);
+pub struct Sent {
+    entry: Entry,
+    was_repeated: bool,
+}
+
+/// What is known of what was written over a connection that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The host of the peer has not acknowledged all of it: some was never read.
+    Sure,
+    /// The host had all of it, but nobody knows what the peer itself read.
+    Doubtful,
+}
 
 /// What became of a part that was written whole.
 #[derive(Debug, Default)]
@@ -86,14 +100,14 @@ pub struct Delivery {
     pub lines: u64,
     /// Bytes that were.
     pub bytes: u64,
-    /// May go to [`Backlog::repeat`]; none if it was repeated already.
+    /// May go to [`Backlog::repeat`]; none if its slot came again.
     pub sent: Option<Sent>,
 }
 
 impl Sent {
     /// The part.
     pub fn part(&self) -> &Part {
-        &self.0.part
+        &self.entry.part
     }
 }
 
@@ -165,6 +179,7 @@ impl Backlog {
             bytes: 0,
             writing_bytes: 0,
             repeated_bytes: 0,
+            unrepeated_lines: 0,
             paced: true,
             last_end_unix_s: None,
             came_again: VecDeque::new(),
@@ -275,19 +290,24 @@ impl Backlog {
         let mut entry = self.on_its_way.take().expect("a part is on its way");
         self.forget(&entry);
         let (lines, bytes) = (entry.part.lines, entry.part.size_bytes());
-        let lines = match std::mem::replace(&mut entry.origin, Origin::Repeated) {
-            Origin::Pushed => lines,
+        let origin = std::mem::replace(&mut entry.origin, Origin::Repeated);
+        let (lines, bytes) = match origin {
+            Origin::Pushed => (lines, bytes),
             // The lines of its file are counted as superseded.
             Origin::Spooled if entry.is_superseded => return Delivery::default(),
-            Origin::Spooled => self.delivered(&entry.part),
-            Origin::Repeated => return Delivery::default(),
+            Origin::Spooled => (self.delivered(&entry.part), bytes),
+            Origin::Repeated => (0, 0),
             Origin::InFile => unreachable!("it is no part"),
         };
         entry.is_written = false;
+        let was_repeated = origin == Origin::Repeated;
         Delivery {
             lines,
             bytes,
-            sent: Some(Sent(entry)),
+            sent: Some(Sent {
+                entry,
+                was_repeated,
+            }),
         }
     }
 
@@ -326,14 +346,29 @@ impl Backlog {
     /// Sends a part again that was sent, because its connection ended and nobody knows how much
     /// of it arrived. It takes its old place, but counts neither as queued nor as dropped, and is
     /// the first to make room: a peer that closes each connection after one part must not make
-    /// memory grow. Of a slot that came again nothing is repeated.
-    pub fn repeat(&mut self, sent: Sent) {
-        if self.came_again(&sent.0) {
+    /// memory grow. What is in doubt is repeated once: a peer that ends each connection may have read
+    /// all. Of a slot that came again nothing is repeated.
+    pub fn repeat(&mut self, sent: Sent, loss: Loss) {
+        let is_enough = match loss {
+            Loss::Sure => false,
+            Loss::Doubtful => sent.was_repeated,
+        };
+        if self.came_again(&sent.entry) {
+            return;
+        }
+        if is_enough {
+            self.unrepeated_lines += sent.entry.part.lines;
             return;
         }
         self.repeated_bytes += sent.part().size_bytes();
-        self.insert(sent.0);
+        self.insert(sent.entry);
         self.make_room_of_repeated();
+    }
+
+    /// Lines that were sent, whose connection ended before the peer can have read all, and that were
+    /// given up then.
+    pub fn unrepeated_lines(&self) -> u64 {
+        self.unrepeated_lines
     }
 
     /// The daemon stops: no slot waits for its time any more, and files stay where they are.
@@ -362,6 +397,9 @@ impl Backlog {
         self.waiting = in_files;
         for entry in &in_memory {
             self.forget(entry);
+            if entry.origin == Origin::Repeated {
+                self.unrepeated_lines += entry.part.lines;
+            }
         }
         let pushed = in_memory.into_iter();
         let pushed = pushed.filter(|entry| entry.origin == Origin::Pushed);
@@ -398,8 +436,10 @@ impl Backlog {
     /// Removes parts that were sent once already, oldest first, until all that is held fits.
     fn make_room_of_repeated(&mut self) {
         while self.bytes - self.writing_bytes + self.repeated_bytes > self.bytes_max
-            && self.remove_oldest(Origin::Repeated).is_some()
-        {}
+            && let Some(entry) = self.remove_oldest(Origin::Repeated)
+        {
+            self.unrepeated_lines += entry.part.lines;
+        }
     }
 
     /// Removes the oldest of these that waits and is not being written.

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::Part;
+use super::backlog::Loss;
 use super::stream::Stream;
 
 /// A stream with a read always under way, which notices the peer's end before anything is written.
@@ -57,6 +58,15 @@ impl<S: Stream> Connection<S> {
     /// Whether the host of the peer has all that was written. Its program may not have read it.
     pub(super) fn has_arrived(&self) -> bool {
         self.stream.has_arrived()
+    }
+
+    /// What is known, of a connection that has ended, of what was written last. A peer that closes with
+    /// bytes unread, or gets some after, resets the connection instead of acknowledging them.
+    pub(super) fn loss(&self) -> Loss {
+        match self.has_arrived() {
+            true => Loss::Doubtful,
+            false => Loss::Sure,
+        }
     }
 
     /// Says that nothing more is written; what was is still delivered, and reads go on.

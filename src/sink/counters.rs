@@ -27,6 +27,9 @@ pub struct Counters {
     /// Lines that waited when the slot of their time stamp came again, whole: that one is sent in
     /// their place.
     pub lines_superseded: u64,
+    /// Of the lines that were sent, those whose connection ended before the peer can have read all, and
+    /// that were not sent again as often as that takes.
+    pub lines_doubtful: u64,
     /// How often the spool could not be written or read.
     pub spool_errors: u64,
     /// Files of the spool that were set aside because they were damaged.

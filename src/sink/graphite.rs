@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::backlog::Sent;
+use super::backlog::{Loss, Sent};
 use super::backoff::Backoff;
 use super::connection::Connection;
 use super::dial::{Resolve, dial};
@@ -117,7 +117,9 @@ impl Graphite {
             };
             let part = tokio::select! {
                 biased;
-                end = connection.ended() => return self.ended(end, last_sent, &proof),
+                end = connection.ended() => {
+                    return self.ended(end, last_sent, connection.loss(), &proof);
+                }
                 () = tokio::time::sleep_until(proven_at.into()),
                     if matches!(proof, Proof::StandsAt(_)) =>
                 {
@@ -134,13 +136,13 @@ impl Graphite {
             if connection.has_ended() {
                 self.queue.cut_off();
                 let end = connection.ended().await;
-                return self.ended(end, last_sent, &proof);
+                return self.ended(end, last_sent, connection.loss(), &proof);
             }
             if !last_sent.is_continued_by(&part) && connection.has_arrived() {
                 last_sent = LastSent::default();
             }
             if let Err(error) = self.write(&connection, &part).await {
-                last_sent.repeat(&self.queue);
+                last_sent.repeat(&self.queue, connection.loss());
                 return Err(error);
             }
             last_sent.add(self.queue.sent());
@@ -151,9 +153,15 @@ impl Graphite {
     }
 
     /// The peer has ended the connection: what it may not have read is sent again.
-    fn ended(&self, end: io::Result<()>, last_sent: LastSent, proof: &Proof) -> io::Result<()> {
-        if end.is_err() || last_sent.is_recent() {
-            last_sent.repeat(&self.queue);
+    fn ended(
+        &self,
+        end: io::Result<()>,
+        last_sent: LastSent,
+        loss: Loss,
+        proof: &Proof,
+    ) -> io::Result<()> {
+        if end.is_err() || loss == Loss::Sure || last_sent.is_recent() {
+            last_sent.repeat(&self.queue, loss);
         }
         match proof {
             Proof::StandsAt(_) => end.and(Err(closed_at_once())),
@@ -174,7 +182,9 @@ impl Graphite {
 }
 
 /// Ends a connection over which nothing more is to come. The peer gets a moment to close it too, as
-/// it does when it has read all; if it breaks instead, the last slot is sent again.
+/// it does when it has read all. If it breaks instead, or the peer ended it before it knew that this is
+/// all, the last slot is sent again. A peer that ends its half first and reads on gets it twice: nobody
+/// can tell it from one that is gone.
 async fn finish<S: Stream>(
     connection: Connection<S>,
     last_sent: LastSent,
@@ -184,13 +194,18 @@ async fn finish<S: Stream>(
     if last_sent.parts.is_empty() {
         return Ok(());
     }
+    let is_early = connection.has_ended();
     connection.finish();
     let ended = tokio::time::timeout(patience, connection.ended()).await;
-    if let Ok(Err(error)) = ended {
-        last_sent.repeat(queue);
-        return Err(error);
-    }
-    Ok(())
+    let loss = connection.loss();
+    let error = match ended {
+        Ok(Err(error)) => error,
+        Ok(Ok(())) if is_early || loss == Loss::Sure => ended_early(),
+        // One that has not closed yet may be slow.
+        Ok(Ok(())) | Err(_) => return Ok(()),
+    };
+    last_sent.repeat(queue, loss);
+    Err(error)
 }
 
 /// What was written of the last slot, kept until another one begins when the host of the peer has it all:
@@ -229,9 +244,9 @@ impl LastSent {
         self.at.is_some_and(|at| at.elapsed() < IN_DOUBT)
     }
 
-    fn repeat(self, queue: &Queue) {
+    fn repeat(self, queue: &Queue, loss: Loss) {
         for sent in self.parts {
-            queue.repeat(sent);
+            queue.repeat(sent, loss);
         }
     }
 }
@@ -247,6 +262,12 @@ enum Proof {
 
 fn closed_at_once() -> io::Error {
     let text = "the peer closes right after it takes points, perhaps a balancer without a receiver";
+    io::Error::new(io::ErrorKind::ConnectionAborted, text)
+}
+
+fn ended_early() -> io::Error {
+    let text = "the peer ends the connection before it can have read all, perhaps a balancer \
+                without a receiver";
     io::Error::new(io::ErrorKind::ConnectionAborted, text)
 }
 
@@ -285,3 +306,70 @@ const REPEATED_BYTES_MAX: u64 = 16 << 20;
 
 /// A part is in doubt when its connection ends, even in order, this soon after.
 const IN_DOUBT: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::sink::backlog::Order;
+
+    /// A connection whose peer ends it, perhaps before we do, and perhaps without all that was written.
+    struct Ending {
+        ended_before: bool,
+        has_all: bool,
+    }
+
+    impl Stream for Ending {
+        async fn read(&self, buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
+            (Ok(0), buffer)
+        }
+
+        async fn write(&self, bytes: Bytes) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn has_ended(&self) -> bool {
+            self.ended_before
+        }
+
+        fn has_arrived(&self) -> bool {
+            self.has_all
+        }
+
+        fn finish(&self) {}
+
+        fn shutdown(&self) {}
+    }
+
+    #[tokio::test]
+    async fn an_end_that_came_too_early_is_no_success() {
+        let all = [(false, true), (true, true), (false, false), (true, false)];
+        for (ended_before, has_all) in all {
+            let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
+            queue.push(Part {
+                end_unix_s: 1,
+                index: 0,
+                lines: 10,
+                chunks: vec![Bytes::from_static(&[b'x'; 100])],
+            });
+            queue.close();
+            queue.take().await.expect("the slot");
+            let mut last_sent = LastSent::default();
+            last_sent.add(queue.sent());
+            let stream = Ending {
+                ended_before,
+                has_all,
+            };
+            let in_order = !ended_before && has_all;
+            let ended = async {
+                let patience = Duration::from_secs(20);
+                let connection = Connection::new(stream, patience);
+                finish(connection, last_sent, &queue, patience).await
+            };
+            let ended = tokio::task::LocalSet::new().run_until(ended).await;
+            assert_eq!(ended.is_ok(), in_order, "{ended_before} {has_all}");
+            assert_eq!(queue.is_finished(), in_order, "otherwise it is sent again");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::backlog::{Backlog, Found, Loaded, Next, Order, Sent, SpoolLimits, Written};
+use super::backlog::{Backlog, Found, Loaded, Loss, Next, Order, Sent, SpoolLimits, Written};
 use super::spooler::{Job, SpoolLink};
 use super::{Counters, LastSlot, Part};
 
@@ -99,6 +99,7 @@ impl Queue {
             bytes_queued: state.backlog.bytes(),
             lines_spooled: state.backlog.lines_in_files(),
             bytes_spooled: state.backlog.bytes_in_files(),
+            lines_doubtful: state.backlog.unrepeated_lines(),
             ..state.counters
         }
     }
@@ -199,7 +200,7 @@ impl Queue {
         }
     }
 
-    /// The part taken last was written whole. Returns it if it may be repeated.
+    /// The part taken last was written whole. Returns it if it may have to be repeated.
     pub fn sent(&self) -> Option<Sent> {
         let mut state = self.lock();
         if state.over {
@@ -262,10 +263,10 @@ impl Queue {
     }
 
     /// The part's connection ended in doubt: it is sent again, see [`Backlog::repeat`].
-    pub fn repeat(&self, sent: Sent) {
+    pub fn repeat(&self, sent: Sent, loss: Loss) {
         let mut state = self.lock();
         if !state.over {
-            state.backlog.repeat(sent);
+            state.backlog.repeat(sent, loss);
         }
     }
 

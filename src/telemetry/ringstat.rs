@@ -166,6 +166,8 @@ impl<P: Points> Writer<'_, P> {
         self.total(&path("dropped_lines"), dropped);
         let superseded = now.lines_superseded - last.lines_superseded;
         self.total(&path("superseded_lines"), superseded);
+        let doubtful = now.lines_doubtful - last.lines_doubtful;
+        self.total(&path("doubtful_lines"), doubtful);
         self.total(&path("spool_errors"), now.spool_errors - last.spool_errors);
         self.total(
             &path("spool_damaged"),

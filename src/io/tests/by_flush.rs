@@ -94,6 +94,67 @@ fn a_slot_whose_connection_breaks_is_sent_again() {
     });
 }
 
+/// Goal: what a peer has not read that ends the connection in order before the slot is whole is sent again.
+/// Method: it reads the first part and closes; once the second part comes then, and once only the end of
+/// the slot.
+#[test]
+fn a_slot_whose_connection_ends_too_early_is_sent_again() {
+    on_both_back_ends(|backend| {
+        for part_count in [1, 2] {
+            let peer = Peer::listening();
+            let io = start(by_flush(backend, &peer));
+            let sink = &io.sinks()[0];
+            sink.begin_slot();
+            sink.push(part(1, 0, 10));
+            let mut connection = peer.accept();
+            connection.expect(&lines_of_part(1, 0, 10));
+            drop(connection);
+            let mut whole = lines_of_part(1, 0, 10);
+            if part_count == 2 {
+                sink.push(part(1, 1, 10));
+                whole += &lines_of_part(1, 1, 10);
+            }
+            sink.end_slot();
+            let mut text = String::new();
+            while text.len() < whole.len() {
+                text += &peer.accept().read_to_end();
+            }
+            assert_eq!(text, whole);
+            assert_all_sent(sink, 10 * part_count);
+            assert!(sink.counters().last_failure_unix_s > 0);
+            assert_eq!(sink.counters().lines_doubtful, 0);
+            assert_eq!(io.close_and_wait(DEADLINE), []);
+        }
+    });
+}
+
+/// Goal: what cannot be sent again is lost and told of, although it was sent once, and nothing more is
+/// written where nobody reads. Method: the peer ends the connection before the second of two parts and is
+/// gone when the daemon stops.
+#[test]
+fn a_slot_that_cannot_be_sent_again_is_told_of_as_lost() {
+    on_both_back_ends(|backend| {
+        let peer = Peer::listening();
+        let io = start(by_flush(backend, &peer));
+        let sink = io.sinks()[0].clone();
+        sink.begin_slot();
+        sink.push(part(1, 0, 10));
+        let mut connection = peer.accept();
+        connection.expect(&lines_of_part(1, 0, 10));
+        drop(peer);
+        let ended = connection.0.shutdown(std::net::Shutdown::Write);
+        ended.expect("a FIN");
+        sink.push(part(1, 1, 10));
+        sink.end_slot();
+        let left = io.close_and_wait(Duration::from_millis(200));
+        assert_eq!(left.iter().map(|left| left.lines).collect::<Vec<_>>(), [20]);
+        let counters = sink.counters();
+        assert_balanced(counters);
+        assert_eq!((counters.lines_sent, counters.lines_doubtful), (10, 10));
+        assert_eq!(counters.lines_dropped, 10);
+    });
+}
+
 /// Goal: what a sink tells of its last slot is of that slot. Method: two slots of different size,
 /// the second one in two parts.
 #[test]

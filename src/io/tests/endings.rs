@@ -45,8 +45,7 @@ fn the_last_slot_is_sent_again_if_its_connection_breaks_at_the_end() {
         let closing = std::thread::spawn(move || io.close_and_wait(DEADLINE));
         connection.wait_for_end_behind_bytes();
         drop(connection);
-        let mut connection = peer.accept();
-        assert_eq!(connection.read_to_end(), lines_of(1, 10));
+        assert_eq!(peer.accept().read_to_end(), lines_of(1, 10));
         assert_eq!(closing.join().expect("it closes"), []);
         assert_all_sent(&sink, 10);
     });

@@ -132,13 +132,22 @@ fn a_repeated_slot_keeps_its_place_and_its_pace() {
     assert!(matches!(backlog.next(t0), Next::Send(_)));
     let sent = backlog.sent().sent.expect("sent for the first time");
     backlog.push(slot(2));
-    backlog.repeat(sent);
+    backlog.repeat(sent, Loss::Doubtful);
     assert_eq!(backlog.lines(), 10);
     assert_eq!(send(&mut backlog, t0), Ok(2));
     assert_eq!(send(&mut backlog, t0), Err(Some(t0 + INTERVAL / 2)));
     assert!(matches!(backlog.next(t0 + INTERVAL), Next::Send(_)));
-    assert!(backlog.sent().sent.is_none());
+    let again = backlog.sent();
+    assert_eq!((again.lines, again.bytes), (0, 0), "they count once");
+    // Whoever has not read it gets it a third time; whoever may have read it gets it no fourth time.
+    let sent = again.sent.expect("it may have to be repeated");
+    backlog.repeat(sent, Loss::Sure);
+    assert!(matches!(backlog.next(t0 + INTERVAL * 2), Next::Send(_)));
+    let sent = backlog.sent().sent.expect("it may have to be repeated");
+    assert_eq!(backlog.unrepeated_lines(), 0);
+    backlog.repeat(sent, Loss::Doubtful);
     assert!(backlog.is_empty());
+    assert_eq!(backlog.unrepeated_lines(), 10);
 }
 
 /// A peer that took one slot over each connection and closed it made memory grow without a limit:
@@ -151,7 +160,7 @@ fn slots_to_repeat_are_held_within_the_limit() {
         assert!(push(&mut backlog, slot(number)).is_empty());
         assert!(matches!(backlog.next(now), Next::Send(slot) if slot.end_unix_s == number));
         let sent = backlog.sent().sent.expect("sent for the first time");
-        backlog.repeat(sent);
+        backlog.repeat(sent, Loss::Doubtful);
     }
     assert_eq!(
         push(&mut backlog, slot(21)).len(),
@@ -284,7 +293,7 @@ fn parts_that_are_sent_again_take_their_places_among_those_that_wait() {
     assert!(matches!(backlog.next(now), Next::Send(_)));
     backlog.cut_off();
     for token in sent {
-        backlog.repeat(token);
+        backlog.repeat(token, Loss::Doubtful);
     }
     let order: Vec<_> = (0..5).map(|_| send_part(&mut backlog, now)).collect();
     let all = [(1, 0), (1, 1), (1, 2), (1, 3)].map(Ok);

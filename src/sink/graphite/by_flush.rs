@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{Backoff, Connection, Graphite, LastSent, Outage, Stream, dial, finish};
+use super::{Backoff, Connection, Graphite, LastSent, Outage, Stream, dial, ended_early, finish};
 
 /// Connections that wait for their peer to close them too. Beyond them the next slot waits.
 const ENDINGS_MAX: usize = 16;
@@ -71,8 +71,15 @@ impl Graphite {
         while self.queue.goes_on().await
             && let Some(part) = self.queue.take().await
         {
-            if let Err(error) = self.write(&connection, &part).await {
-                last_sent.repeat(&self.queue);
+            let written = match connection.has_ended() {
+                true => {
+                    self.queue.cut_off();
+                    Err(ended_early())
+                }
+                false => self.write(&connection, &part).await,
+            };
+            if let Err(error) = written {
+                last_sent.repeat(&self.queue, connection.loss());
                 return Err(error);
             }
             last_sent.add(self.queue.sent());

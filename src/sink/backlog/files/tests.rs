@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::sink::backlog::{Next, Sent};
+use crate::sink::backlog::{Loss, Next, Sent};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const LIVE_FIRST: Order = Order::LiveFirst {
@@ -303,7 +303,7 @@ fn a_slot_that_comes_again_supersedes_wherever_the_first_one_is() {
         ..part(1, 0)
     });
     assert_eq!(backlog.cut_off(), 10);
-    backlog.repeat(token);
+    backlog.repeat(token, Loss::Doubtful);
     disk.work(&mut backlog);
     assert!(disk.files.is_empty());
     assert_eq!(sums(&backlog), (7, 0));
@@ -357,7 +357,7 @@ fn behind_a_clock_that_was_set_back_nothing_is_superseded() {
                     if step < 10
                         && let Some(token) = delivery.sent
                     {
-                        backlog.repeat(token);
+                        backlog.repeat(token, Loss::Doubtful);
                     }
                 }
                 Next::Load(load) => {
@@ -438,7 +438,7 @@ fn every_line_is_counted_once_whatever_breaks() {
                     if !is_over && random.u8(..4) == 0 {
                         assert_eq!(backlog.cut_off(), 0);
                         for token in tokens.drain(..) {
-                            backlog.repeat(token);
+                            backlog.repeat(token, Loss::Doubtful);
                         }
                     } else {
                         arrived.insert(part.chunks[0].clone());
