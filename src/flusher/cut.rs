@@ -113,7 +113,7 @@ impl Flusher {
             outputs.finish(&refused_note(&counts.shards.refusals));
         }
         self.outputs = Outputs::new(others);
-        self.outputs.begin(time.end_unix_s);
+        self.outputs.begin_again(time.end_unix_s);
         self.merger.merge_whole(cut.slot.part, intervals);
         Sent {
             outlets,

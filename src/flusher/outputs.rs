@@ -49,10 +49,19 @@ impl Outputs {
 
     /// Begins the flush of a slot with this end, in seconds since 1970.
     pub(super) fn begin(&mut self, end_unix_s: u64) {
+        self.begin_slot(end_unix_s, false);
+    }
+
+    /// Begins the flush of a slot of which the process before has sent a part, and which is sent whole.
+    pub(super) fn begin_again(&mut self, end_unix_s: u64) {
+        self.begin_slot(end_unix_s, true);
+    }
+
+    fn begin_slot(&mut self, end_unix_s: u64, comes_again: bool) {
         self.end_unix_s = end_unix_s;
         self.left = Default::default();
         for outlet in &self.outlets {
-            outlet.sink.begin_slot();
+            outlet.sink.begin_slot(comes_again);
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Backlog {
     /// In the order of slots, and of parts in each.
     waiting: VecDeque<Entry>,
     on_its_way: Option<Entry>,
+    /// The number of the slot that is being pushed.
+    pushed_number: u64,
     /// The number of the next slot; the newest slot, the live one, has the number before.
     number_next: u64,
     /// When the first part of a slot went that was the newest, and the number of that slot.
@@ -124,8 +126,12 @@ struct Entry {
 }
 
 /// The number of all slots that were in files at the start. None of them is ever the newest: the first
-/// that is pushed has the number after the next.
+/// that is pushed has the number after the next, unless it goes on with one of them.
 const FOUND: u64 = 0;
+
+/// The index of the first part that is pushed of a slot whose file was there at the start: behind all that
+/// are read of that.
+const INDEX_BEHIND_FILE: u32 = 1 << 31;
 
 /// Where a part that waits came from. Only those pushed count in the sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,6 +174,7 @@ impl Backlog {
             bytes_max,
             waiting: VecDeque::new(),
             on_its_way: None,
+            pushed_number: FOUND + 1,
             number_next: FOUND + 2,
             last_live: None,
             last_old: None,
@@ -197,13 +204,29 @@ impl Backlog {
         self.lines += part.lines;
         self.bytes += part.size_bytes();
         if part.index == 0 {
-            self.last_end_unix_s = Some(part.end_unix_s);
             self.number_next += 1;
+            self.pushed_number = self.number_of_slot(part.end_unix_s);
+            self.last_end_unix_s = Some(part.end_unix_s);
             let began = self.flush_began.take();
             self.live_due = began.map(|began| began + self.live_delay);
         }
-        let entry = Entry::new(self.live(), part, Origin::Pushed);
-        self.waiting.push_back(entry);
+        let mut part = part;
+        if self.pushed_number == FOUND {
+            part.index = part.index.saturating_add(INDEX_BEHIND_FILE);
+        }
+        self.insert(Entry::new(self.pushed_number, part, Origin::Pushed));
+    }
+
+    /// The number of a slot that begins: that of the newest. Of one that a restart cut in two the first
+    /// part may still be in a file; it goes first then, as Graphite keeps what comes last, and the rest
+    /// goes on behind it, or to the end of that file.
+    fn number_of_slot(&self, end_unix_s: u64) -> u64 {
+        let goes_on = self.supersedes() && self.last_end_unix_s == Some(end_unix_s);
+        let file = self.shelf.get(end_unix_s).filter(|_| goes_on);
+        match file {
+            Some(file) if file.number == FOUND => FOUND,
+            Some(_) | None => self.live(),
+        }
     }
 
     /// Gives up the oldest parts in memory, which it returns, until the rest fits: of a slot that does
@@ -236,7 +259,7 @@ impl Backlog {
         (self.order, self.bytes_max) = (order, bytes_max);
     }
 
-    /// Removes what waits with the time stamp of a slot that is about to come, in memory and in files,
+    /// Removes what waits with the time stamp of a slot that is about to come whole, in memory and in files,
     /// and returns the lines that are not sent because of it: in Graphite the newer points would be
     /// written over them, or, if they went later, be lost. Nothing is removed in the order of arrival,
     /// whose receivers add up, nor where several slots share a second. Only the slot that came last can

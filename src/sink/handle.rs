@@ -23,10 +23,10 @@ impl SinkHandle {
         }
     }
 
-    /// The parts of a slot begin to come. Whoever makes a connection for each slot keeps it until
-    /// [`SinkHandle::end_slot`].
-    pub fn begin_slot(&self) {
-        self.queue.begin_slot();
+    /// The parts of a slot begin to come, perhaps again: see [`Queue::begin_slot`]. Whoever makes a
+    /// connection for each slot keeps it until [`SinkHandle::end_slot`].
+    pub fn begin_slot(&self, comes_again: bool) {
+        self.queue.begin_slot(comes_again);
     }
 
     /// The slot is whole: no further part of it comes.

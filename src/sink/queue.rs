@@ -44,10 +44,12 @@ impl Queue {
         &self.name
     }
 
-    /// The parts of a slot begin to come.
-    pub fn begin_slot(&self) {
+    /// The parts of a slot begin to come. If a part of it came before, from the process before, and it
+    /// comes whole now, it takes the place of what waits of that.
+    pub fn begin_slot(&self, comes_again: bool) {
         let mut state = self.lock();
         state.in_slot = true;
+        state.comes_again = comes_again;
         state.backlog.begin_slot(Instant::now());
     }
 
@@ -79,7 +81,7 @@ impl Queue {
             return;
         }
         let begins = part.index == 0;
-        if begins {
+        if begins && std::mem::take(&mut state.comes_again) {
             state.counters.lines_superseded += state.backlog.supersede(part.end_unix_s);
         }
         state.backlog.push(part);

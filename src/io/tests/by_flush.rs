@@ -36,7 +36,7 @@ fn a_slot_of_several_parts_has_one_connection() {
         let io = start(by_flush(backend, &peer));
         let sink = &io.sinks()[0];
         for number in 1..=2 {
-            sink.begin_slot();
+            sink.begin_slot(false);
             sink.push(part(number, 0, 10));
             let mut connection = peer.accept();
             connection.expect(&lines_of_part(number, 0, 10));
@@ -104,7 +104,7 @@ fn a_slot_whose_connection_ends_too_early_is_sent_again() {
             let peer = Peer::listening();
             let io = start(by_flush(backend, &peer));
             let sink = &io.sinks()[0];
-            sink.begin_slot();
+            sink.begin_slot(false);
             sink.push(part(1, 0, 10));
             let mut connection = peer.accept();
             connection.expect(&lines_of_part(1, 0, 10));
@@ -137,7 +137,7 @@ fn a_slot_that_cannot_be_sent_again_is_told_of_as_lost() {
         let peer = Peer::listening();
         let io = start(by_flush(backend, &peer));
         let sink = io.sinks()[0].clone();
-        sink.begin_slot();
+        sink.begin_slot(false);
         sink.push(part(1, 0, 10));
         let mut connection = peer.accept();
         connection.expect(&lines_of_part(1, 0, 10));

@@ -149,7 +149,9 @@ fn a_slot_that_comes_again_takes_the_place_of_its_file() {
         let io = start(spooling());
         let sink = &io.sinks()[0];
         assert_eq!(sink.counters().lines_spooled, 5);
+        sink.begin_slot(true);
         sink.push(slot(7, 10));
+        sink.end_slot();
         let counters = sink.counters();
         assert_eq!((counters.lines_superseded, counters.lines_spooled), (5, 0));
         peer.listen();
@@ -159,6 +161,58 @@ fn a_slot_that_comes_again_takes_the_place_of_its_file() {
         assert_eq!(io.close_and_wait(DEADLINE), []);
         assert_eq!(connection.read_to_end(), "");
         assert!(files(folder.path(), &peer).is_empty());
+    });
+}
+
+/// Goal: of a slot that a restart cuts in two both parts are delivered where nobody has the first to send
+/// all of it, the first one first, as Graphite keeps what comes last. Method: end with a part on disk, push
+/// the rest in two parts after a restart; once the peer listens then, and once only after one more restart.
+#[test]
+fn both_parts_of_a_slot_are_delivered_where_it_does_not_come_again_whole() {
+    on_both_back_ends(|backend| {
+        for restarts in [false, true] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let peer = Peer::silent();
+            let spooling = || {
+                let mut settings = spooling(backend, &peer, folder.path());
+                settings.flush_interval = Duration::from_secs(1);
+                settings
+            };
+            let io = start(spooling());
+            io.sinks()[0].push(part(7, 0, 5));
+            assert_eq!(io.close_and_wait(Duration::from_millis(20)), []);
+            let mut io = start(spooling());
+            let push_rest = |io: &IoHandle| {
+                let sink = &io.sinks()[0];
+                sink.begin_slot(false);
+                sink.push(Part {
+                    index: 0,
+                    ..part(7, 1, 10)
+                });
+                sink.push(Part {
+                    index: 1,
+                    ..part(7, 2, 10)
+                });
+                sink.end_slot();
+                assert_balanced(sink.counters());
+                assert_eq!(sink.counters().lines_superseded, 0);
+            };
+            push_rest(&io);
+            if restarts {
+                assert_eq!(io.close_and_wait(Duration::from_millis(20)), []);
+                assert_eq!(files(folder.path(), &peer), ["7.zst"]);
+                io = start(spooling());
+            }
+            peer.listen();
+            let mut connection = peer.accept();
+            connection.expect(&lines_of_part(7, 0, 5));
+            connection.expect(&lines_of_part(7, 1, 10));
+            connection.expect(&lines_of_part(7, 2, 10));
+            assert_all_sent(&io.sinks()[0], 25);
+            assert_eq!(io.close_and_wait(DEADLINE), []);
+            assert_eq!(connection.read_to_end(), "");
+            assert!(files(folder.path(), &peer).is_empty());
+        }
     });
 }
 

@@ -126,7 +126,7 @@ impl Backlog {
         let (number, end_unix_s) = (oldest.number, oldest.part.end_unix_s);
         let mut parts = Vec::new();
         for entry in &mut self.waiting {
-            if entry.number == number && is_for_file(entry) {
+            if (entry.number, entry.part.end_unix_s) == (number, end_unix_s) && is_for_file(entry) {
                 entry.is_written = true;
                 parts.push(entry.part.clone());
                 if entry.origin == Origin::Pushed {
@@ -145,7 +145,10 @@ impl Backlog {
     /// If none was being written.
     pub fn written(&mut self, result: Option<Written>) {
         let writing = self.writing.pop_front().expect("a slot is being written");
-        let is_of_it = |entry: &Entry| entry.number == writing.number && entry.is_written;
+        let is_of_it = |entry: &Entry| {
+            let slot = (entry.number, entry.part.end_unix_s);
+            slot == (writing.number, writing.end_unix_s) && entry.is_written
+        };
         // What is on its way stays in memory until it is there.
         if let Some(mut entry) = self.on_its_way.take() {
             if is_of_it(&entry) {

@@ -17,6 +17,8 @@ pub(super) struct State {
     pub(super) refuses: bool,
     /// The slot that is being pushed has not ended.
     pub(super) in_slot: bool,
+    /// It takes the place of what waits with its time stamp.
+    pub(super) comes_again: bool,
     /// The last connection failed, and nothing was sent since.
     pub(super) is_down: bool,
     /// The consumer's time is over: what it still says is of no account.
@@ -35,6 +37,7 @@ impl State {
             closed: false,
             refuses: false,
             in_slot: false,
+            comes_again: false,
             is_down: false,
             over: false,
             losses: Losses::default(),

@@ -106,18 +106,21 @@ fn a_repeated_slot_counts_once() {
 
 /// Goal: of a slot that comes again with its time stamp only the second one is sent, and the lines of
 /// the first are counted. Method: three parts wait, then the slot comes again; once more for a sink
-/// whose receiver adds up.
+/// whose receiver adds up, and once as another part of the slot.
 #[test]
 fn a_slot_that_comes_again_takes_the_place_of_what_waits() {
     let flush_interval = Duration::from_secs(10);
-    for (order, superseded) in [
-        (Order::LiveFirst { flush_interval }, 30),
-        (Order::Arrival, 0),
+    let live_first = Order::LiveFirst { flush_interval };
+    for (order, comes_again, superseded) in [
+        (live_first, true, 30),
+        (Order::Arrival, true, 0),
+        (live_first, false, 0),
     ] {
         let queue = Queue::new("test".to_owned(), order, 10_000);
         for index in 0..3 {
             queue.push(Part { index, ..slot(1) });
         }
+        queue.begin_slot(comes_again);
         queue.push(Part {
             lines: 5,
             ..slot(1)
