@@ -1,6 +1,9 @@
 //! A slot that a restart cut in two. The process before this one has sent the first part under the
-//! slot's stamp; the first flush here sends both parts merged to sinks that keep the last point of a
-//! path and time, and the rest to sinks that add up.
+//! slot's stamp; the flush here that has this stamp sends both parts merged to sinks that keep the last
+//! point of a path and time, and the rest to sinks that add up. That is the first flush, unless the flush
+//! interval has become shorter.
+
+use std::time::Duration;
 
 use super::schedule::{Moment, Schedule};
 use super::state::{Slot, State};
@@ -10,11 +13,13 @@ use crate::naming::FlushTime;
 use crate::snapshot::{Lasting, Merger};
 use crate::telemetry::{FlushCounts, SlotCounts};
 
-/// The slot that is to be flushed first.
+/// The slot that goes on here.
 pub(super) struct Cut {
     pub(super) slot: Slot,
     /// For the rest alone, if there is a sink for it.
     rest: Option<Merger>,
+    /// Others were flushed before it.
+    is_late: bool,
 }
 
 /// What a flush of both parts changes for those behind it.
@@ -28,7 +33,7 @@ pub(super) struct Sent {
 }
 
 impl Cut {
-    /// Takes over what the process before has left. None unless its last slot goes on here. Where
+    /// Takes over what the process before has left. None unless its last slot is still open. Where
     /// slots end anywhere they end as they did there, if the last one goes on.
     pub(super) fn take_over(
         mut state: State,
@@ -57,12 +62,42 @@ impl Cut {
             }
         };
         restore(merger);
-        let slot = slot.filter(|slot| slot.end == first_end)?;
+        // Of one that ends earlier no point is sent here, so what was sent of it stays as it is.
+        // One that has not begun is of a clock that was set back since.
+        let slot = slot.filter(|slot| {
+            let length = slot.length.max(state.head.interval);
+            slot.end >= first_end && slot.end.saturating_sub(now.wall) <= length
+        })?;
         let rest = rest.map(|mut rest| {
             restore(&mut rest);
             rest
         });
-        Some(Cut { slot, rest })
+        Some(Cut {
+            slot,
+            rest,
+            is_late: false,
+        })
+    }
+
+    /// Whether the flush of a slot with this end has the stamp of this one.
+    fn is_due(&self, end: Duration, interval: Duration) -> bool {
+        let shares_second = end.as_secs() == self.slot.end.as_secs();
+        let is_last_of_second = end > self.slot.end || interval >= Duration::from_secs(1);
+        end == self.slot.end || shares_second && is_last_of_second
+    }
+
+    /// A slot before it was flushed.
+    fn pass_over(&mut self, intervals: &[(usize, Interval)]) {
+        // What shards say once, such as the name of a series, the flush of the rest must know.
+        if let Some(rest) = &mut self.rest {
+            rest.merge(intervals);
+            rest.summaries(|_, _, _| {});
+        }
+        if !self.is_late {
+            // They have moved on from these levels since.
+            self.slot.part.drop_gauges();
+            self.is_late = true;
+        }
     }
 }
 
@@ -84,6 +119,36 @@ impl Sent {
 }
 
 impl Flusher {
+    /// The slot that was cut in two, if it is flushed now, with this end. One that never was has lost
+    /// nothing: no point with its stamp was sent here.
+    pub(super) fn take_cut(
+        &mut self,
+        end: Duration,
+        intervals: &[(usize, Interval)],
+    ) -> Option<Cut> {
+        let mut cut = self.cut.take()?;
+        if cut.is_due(end, self.settings.interval) {
+            return Some(cut);
+        }
+        if end < cut.slot.end {
+            cut.pass_over(intervals);
+            self.cut = Some(cut);
+        }
+        None
+    }
+
+    /// Both parts of a slot that is not over yet are not merged any more, for this reason.
+    pub(super) fn give_up_cut(&mut self, reason: &str) {
+        if let Some(cut) = self.cut.take() {
+            log::warn!(
+                "the slot up to {} loses its first part, which an earlier process has sent, where the rest \
+                 is written over it: {reason} in the midst of it, after the flush interval was made \
+                 shorter",
+                cut.slot.end.as_secs()
+            );
+        }
+    }
+
     /// Sends the rest to the sinks that add up, and merges both parts for the others, which are the
     /// only ones in use then.
     pub(super) fn merge_both_parts(

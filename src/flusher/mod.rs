@@ -155,7 +155,7 @@ pub struct Flusher {
     status: Status,
     growth_log: GrowthLog,
     books: Books,
-    /// The slot that goes on from the process before, until it is flushed.
+    /// A slot that goes on from the process before, until it is flushed.
     cut: Option<Cut>,
     /// What the members of sets are hashed with.
     set_keys: Option<SetKeys>,
@@ -232,6 +232,7 @@ impl Flusher {
             let reload = self.collector.begin_reload();
             self.flush(due, now, stopping);
             if stopping {
+                self.give_up_cut("a second restart came");
                 // What is sent from here on each sink accounts for when it ends.
                 self.close_books();
                 return self.collector.drops_counted();
@@ -307,7 +308,7 @@ impl Flusher {
                 due.end.as_secs(),
             );
         }
-        let cut = self.cut.take().filter(|cut| cut.slot.end == due.end);
+        let cut = self.take_cut(due.end, &collected.intervals);
         let length = cut.as_ref().map_or(due.length, |cut| cut.slot.length);
         let time = FlushTime {
             end_unix_s: due.end.as_secs(),

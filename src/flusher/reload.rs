@@ -28,6 +28,8 @@ impl Flusher {
             done,
             ..
         } = reload;
+        // It was counted by other rules.
+        self.give_up_cut("settings were read again");
         self.schedule
             .change(settings.interval, settings.align, due.end);
         self.collector.set_max_series(settings.limits.max_series);

@@ -1,6 +1,7 @@
 //! The flusher with shards that a test plays, against faults: a shard that misses the deadline, a
 //! stop in the middle of a flush.
 
+mod cut;
 mod reload;
 
 use std::sync::Arc;
@@ -76,16 +77,20 @@ impl Rig {
     }
 
     fn with(settings: FlusherSettings) -> Rig {
+        Rig::with_outlets(settings, vec![outlet("test")])
+    }
+
+    /// The rig's queue is that of the first outlet.
+    fn with_outlets(settings: FlusherSettings, outlets: Vec<Outlet>) -> Rig {
         let (messages, inbox) = channel();
         let (commands, for_shard) = channel();
-        let outlet = outlet("test");
-        let queue = outlet.sink.queue().clone();
+        let queue = outlets[0].sink.queue().clone();
         let link = ShardLink {
             commands,
             waker: Waker::new().expect("an eventfd"),
             drops: Vec::new(),
         };
-        let flusher = Flusher::new(settings, vec![link], inbox, vec![outlet]);
+        let flusher = Flusher::new(settings, vec![link], inbox, outlets);
         Rig {
             shard: Shard::new(ShardSettings {
                 shard: 0,

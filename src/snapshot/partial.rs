@@ -79,6 +79,13 @@ impl Partial {
         self.left_out
     }
 
+    /// Leaves out all gauges: they have other levels by now.
+    pub fn drop_gauges(&mut self) {
+        self.interval.gauges = Default::default();
+        let births = &mut self.interval.births;
+        births.retain(|birth| birth.id.metric_type != MetricType::Gauge);
+    }
+
     /// Leaves out all sets: their members were hashed in a way that is not known here.
     pub fn drop_sets(&mut self) {
         self.interval.sets = Default::default();
