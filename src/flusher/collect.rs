@@ -49,6 +49,8 @@ struct Shard {
     answered: Instant,
     is_full: bool,
     was_busy: bool,
+    /// Of one of its sockets, at the last answer.
+    receive_buffer_bytes: usize,
     losses: Losses,
 }
 
@@ -88,6 +90,7 @@ impl Collector {
             answered: Instant::now(),
             is_full: false,
             was_busy: false,
+            receive_buffer_bytes: 0,
             losses: Losses::default(),
         });
         Collector {
@@ -187,6 +190,10 @@ impl Collector {
                 self.repeat_watch.add(&answer.repeated);
                 shard.take_account(number, answer, self.max_series, &mut collected);
             }
+            if is_last {
+                shard.losses.end();
+            }
+            shard.tell_losses(number);
         }
         collected.repeated = self.repeat_watch.finish(Instant::now());
         collected
@@ -274,15 +281,16 @@ impl Shard {
         let busy = self.watch_load(number, answer.cpu_time, collected);
         self.losses.take(drops_here, busy, Instant::now());
         let receive_buffer_bytes = answer.sockets.first().map(|it| it.receive_buffer_bytes);
-        if let Some(said) = self
-            .losses
-            .say(number, receive_buffer_bytes.unwrap_or_default())
-        {
-            log::error!("{said}");
-        }
+        self.receive_buffer_bytes = receive_buffer_bytes.unwrap_or(self.receive_buffer_bytes);
         // A quarter of the room is left for the names of an interval before anyone must go.
         self.is_full = answer.table.spellings >= max_series / 4 * 3 || answer.table.is_tight;
         collected.intervals.push((answer.shard, answer.interval));
+    }
+
+    fn tell_losses(&mut self, number: usize) {
+        if let Some(said) = self.losses.say(number, self.receive_buffer_bytes) {
+            log::error!("{said}");
+        }
     }
 
     fn watch_load(&mut self, number: usize, cpu_time: Duration, collected: &mut Collected) -> f64 {

@@ -31,10 +31,10 @@ impl GrowthLog {
         }
     }
 
-    /// Takes the growth of an interval, and logs that of a minute when it is over.
-    pub(super) fn take(&mut self, growth: &Growth, now: Instant) {
+    /// Takes the growth of an interval, and logs that of a minute when it is over, or at the end.
+    pub(super) fn take(&mut self, growth: &Growth, now: Instant, is_last: bool) {
         self.growth.merge(growth);
-        if now.duration_since(self.since) < SAY_EVERY {
+        if now.duration_since(self.since) < SAY_EVERY && !is_last {
             return;
         }
         match self.said() {

@@ -29,6 +29,11 @@ impl Losses {
         }
     }
 
+    /// From here on nothing more comes: what is left is to be said whenever it was said last.
+    pub(super) fn end(&mut self) {
+        self.said = None;
+    }
+
     /// What is to be said now. The size of the receive buffer is that which the kernel counts with.
     pub(super) fn say(&mut self, shard: usize, receive_buffer_bytes: usize) -> Option<String> {
         let is_due = match (self.now, self.said) {
@@ -84,5 +89,20 @@ mod tests {
         assert!(second.contains("dropped 6 datagrams"), "{second}");
         assert!(second.contains("more shards"), "{second}");
         assert_eq!(at(200, 0, 0.1), None, "nothing is left to be told");
+    }
+
+    #[test]
+    fn at_the_end_the_rest_is_told() {
+        let mut losses = Losses::default();
+        let now = Instant::now();
+        for (datagrams, is_told) in [(3, true), (4, false)] {
+            losses.take(datagrams, 0.5, now);
+            assert_eq!(losses.say(0, 1).is_some(), is_told);
+        }
+        losses.end();
+        let said = losses.say(0, 1).expect("the rest");
+        assert!(said.contains("dropped 4 datagrams"), "{said}");
+        losses.end();
+        assert_eq!(losses.say(0, 1), None);
     }
 }

@@ -339,7 +339,7 @@ impl Flusher {
         );
         counts.brakes = self.merger.brake_counts().clone();
         let growth = self.merger.take_growth();
-        self.growth_log.take(&growth, Instant::now());
+        self.growth_log.take(&growth, Instant::now(), stopping);
         counts.duration = began.elapsed();
         self.finish(&counts, time, &mut totals, sent);
         self.collector

@@ -358,11 +358,14 @@ impl Queue {
         }
     }
 
-    /// Drops and counts what is in memory.
+    /// Drops and counts what is in memory, and tells of all that was dropped before and not told of.
     pub fn give_up_rest(&self) {
         let mut state = self.lock();
         let rest = state.backlog.clear();
         state.counters.lines_dropped += rest.iter().map(|part| part.lines).sum::<u64>();
+        let untold = state.losses.take_rest();
+        state.to_tell.extend(untold);
+        self.settle(state);
     }
 
     /// Holds this much and takes slots in this order from now on. What does not fit any more goes

@@ -37,9 +37,25 @@ impl Losses {
         loss.told = Some(now);
         Some(std::mem::take(&mut loss.untold_lines))
     }
+
+    /// What is left to be told when nothing more is given up.
+    pub(super) fn take_rest(&mut self) -> Vec<(Reason, u64)> {
+        let rest = Reason::ALL.map(|reason| {
+            let loss = &mut self.0[reason as usize];
+            (reason, std::mem::take(&mut loss.untold_lines))
+        });
+        rest.into_iter().filter(|(_, lines)| *lines > 0).collect()
+    }
 }
 
 impl Reason {
+    const ALL: [Reason; 4] = [
+        Reason::QueueFull,
+        Reason::SpoolFull,
+        Reason::TooOld,
+        Reason::Unreadable,
+    ];
+
     /// The log line about so many lines.
     pub(super) fn tell(self, sink: &str, lines: u64) {
         match self {
@@ -79,5 +95,9 @@ mod tests {
         assert_eq!(losses.add(full, 5, start + TELL_EVERY / 2), None);
         assert_eq!(losses.add(Reason::TooOld, 1, start), Some(1));
         assert_eq!(losses.add(full, 5, start + TELL_EVERY), Some(10));
+        assert_eq!(losses.take_rest(), []);
+        assert_eq!(losses.add(full, 7, start + TELL_EVERY), None);
+        assert_eq!(losses.take_rest(), [(full, 7)]);
+        assert_eq!(losses.take_rest(), []);
     }
 }
