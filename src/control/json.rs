@@ -49,6 +49,8 @@ struct Sink<'a> {
     queued: u64,
     spooled: u64,
     dropped: u64,
+    dropped_by: BTreeMap<&'static str, u64>,
+    doubtful: u64,
     superseded: u64,
 }
 
@@ -95,6 +97,8 @@ fn slot(record: &Record) -> Slot<'_> {
 }
 
 fn sink(output: &Output) -> Sink<'_> {
+    let dropped_by = output.dropped_by.iter();
+    let dropped_by = dropped_by.map(|(reason, lines)| (reason.word(), lines));
     Sink {
         name: &output.sink,
         points: output.points,
@@ -104,6 +108,8 @@ fn sink(output: &Output) -> Sink<'_> {
         queued: output.queued,
         spooled: output.spooled,
         dropped: output.dropped,
+        dropped_by: dropped_by.collect(),
+        doubtful: output.doubtful,
         superseded: output.superseded,
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use crate::ledger::{Output, Record};
+use crate::ledger::{DropReason, Output, Record};
 use crate::metric::Refusal;
 
 /// A column: what stands above it, what a slot has in it, and whether it is left out where no slot has
@@ -31,7 +31,7 @@ const fn rare(heading: &'static str, of: fn(&Record) -> u64) -> Column {
 }
 
 /// In the order in which data flows.
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     column("datagrams", |slot| slot.input.datagrams_delivered),
     column("dropped", |slot| slot.input.datagrams_dropped),
     rare("cut", |slot| slot.input.datagrams_truncated),
@@ -44,6 +44,7 @@ const COLUMNS: [Column; 14] = [
     column("sent", |slot| sum(slot, |sink| sink.sent)),
     column("queued", |slot| sum(slot, |sink| sink.queued)),
     rare("spooled", |slot| sum(slot, |sink| sink.spooled)),
+    rare("doubtful", |slot| sum(slot, |sink| sink.doubtful)),
     rare("superseded", |slot| sum(slot, |sink| sink.superseded)),
     column("lost", |slot| sum(slot, |sink| sink.dropped)),
 ];
@@ -81,6 +82,7 @@ pub(super) fn write(
     }
     let mut text = aligned(&rows);
     text.push_str(&refused(shown));
+    text.push_str(&lost(shown));
     if let Some(last) = shown.last().filter(|last| last.outputs.len() > 1) {
         text.push('\n');
         text.push_str(&sinks(shown, last));
@@ -91,15 +93,30 @@ pub(super) fn write(
 
 /// What was refused and why, or nothing.
 fn refused(shown: &[Arc<Record>]) -> String {
-    let reasons = Refusal::ALL.into_iter().filter_map(|reason| {
+    let counts = Refusal::ALL.map(|reason| {
         let of_slots = shown.iter().map(|slot| slot.input.refusals.of(reason));
-        let count: u64 = of_slots.sum();
-        (count > 0).then(|| format!("{} {}", reason.word(), grouped(count)))
+        (reason.word(), of_slots.sum())
     });
-    let reasons: Vec<String> = reasons.collect();
-    match reasons.is_empty() {
+    reasons("refused", counts)
+}
+
+/// What sinks lost and why, or nothing.
+fn lost(shown: &[Arc<Record>]) -> String {
+    let counts = DropReason::ALL.map(|reason| {
+        let outputs = shown.iter().flat_map(|slot| &slot.outputs);
+        let lines = outputs.map(|output| output.dropped_by.of(reason)).sum();
+        (reason.word(), lines)
+    });
+    reasons("lost", counts)
+}
+
+fn reasons(what: &str, counts: impl IntoIterator<Item = (&'static str, u64)>) -> String {
+    let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+    let texts = counts.map(|(word, count)| format!("{word} {}", grouped(count)));
+    let texts: Vec<String> = texts.collect();
+    match texts.is_empty() {
         true => String::new(),
-        false => format!("\nrefused: {}\n", reasons.join(", ")),
+        false => format!("\n{what}: {}\n", texts.join(", ")),
     }
 }
 
@@ -188,14 +205,18 @@ fn time_of_day(unix_s: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Input;
+    use crate::ledger::{Counters, Input};
     use crate::metric::Refusals;
 
     fn slot(end_unix_s: u64, chained: u64) -> Arc<Record> {
         let mut refusals = Refusals::default();
         refusals.count(Refusal::BadValue);
         refusals.count(Refusal::NoType);
+        let mut counters = Counters::default();
+        counters.drop_lines(DropReason::QueueFull, 2);
+        counters.drop_lines(DropReason::TooOld, 3);
         let output = |name: &str, spooled| Output {
+            dropped_by: counters.lines_dropped_by,
             points: 30,
             waited: 5,
             pushed: 30,
@@ -236,6 +257,8 @@ slot, UTC   datagrams  dropped      lines  chained    samples  refused  written 
 
 refused: no_type 2, bad_value 2
 
+lost: queue_full 8, too_old 12
+
 sink             written  sent  queued  spooled  lost
 graphite_a_2003       60    40      10        0    10
 command               60    40       7        3    10
@@ -257,6 +280,8 @@ command               60    40       7        3    10
         let expected = "\
 slot, UTC  datagrams  dropped      lines    samples  refused  written  sent  queued  lost
 22:13:30   1,234,567        8  2,000,000  2,000,000        0       30    20      10     5
+
+lost: queue_full 2, too_old 3
 
 the slot balances
 ";

@@ -8,10 +8,10 @@ mod record;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::sink::Counters;
+pub use crate::sink::{Counters, DropReason};
 pub use record::{Imbalance, Input, Output, Record};
 
-/// Records that are kept at most. One takes 0.4 kB, and 0.1 kB more for each sink: 5 MB with one sink.
+/// Records that are kept at most. One takes 0.4 kB, and 0.15 kB more for each sink: 6 MB with one sink.
 pub const RECORDS_MAX: usize = 10_000;
 
 /// No record is kept whose slot ended so much earlier than the last one, in seconds.

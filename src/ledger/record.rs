@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::metric::Refusals;
-use crate::sink::Counters;
+use crate::sink::{Counters, Dropped};
 use crate::telemetry::FlushCounts;
 
 /// The record of a slot.
@@ -62,6 +62,11 @@ pub struct Output {
     pub sent: u64,
     /// Lines dropped.
     pub dropped: u64,
+    /// The same by reason.
+    pub dropped_by: Dropped,
+    /// Of the lines sent up to now, those that were given up in this slot, as their connection had ended
+    /// too early.
+    pub doubtful: u64,
     /// Lines that waited when their slot came again whole, which was taken in their place.
     pub superseded: u64,
     /// Lines that wait in memory now.
@@ -134,6 +139,8 @@ impl Output {
         self.pushed = now.lines_pushed - before.lines_pushed;
         self.sent = now.lines_sent - before.lines_sent;
         self.dropped = now.lines_dropped - before.lines_dropped;
+        self.dropped_by = now.lines_dropped_by.since(&before.lines_dropped_by);
+        self.doubtful = now.lines_doubtful - before.lines_doubtful;
         self.superseded = now.lines_superseded - before.lines_superseded;
         self.queued = now.lines_queued;
         self.spooled = now.lines_spooled;

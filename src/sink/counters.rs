@@ -21,9 +21,10 @@ pub struct Counters {
     pub lines_spooled: u64,
     /// What the files of the spool take, in bytes; they are compressed.
     pub bytes_spooled: u64,
-    /// Lines given up because queue and spool were full, a file of the spool was too old or could not be
-    /// read, or the sink is gone for good.
+    /// Lines given up, for whatever reason.
     pub lines_dropped: u64,
+    /// The same by reason.
+    pub lines_dropped_by: Dropped,
     /// Lines that waited when the slot of their time stamp came again, whole: that one is sent in
     /// their place.
     pub lines_superseded: u64,
@@ -43,7 +44,81 @@ pub struct Counters {
     pub last_failure_unix_s: u64,
 }
 
+/// Why lines were given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// The queue was full, and there was no spool that took them.
+    QueueFull,
+    /// The spool was full.
+    SpoolFull,
+    /// They were in the spool for too long.
+    TooOld,
+    /// Their file was lost.
+    Unreadable,
+    /// A command did not take them, however often it was fed them.
+    NotTaken,
+    /// The standard output is gone for good.
+    OutputGone,
+    /// The daemon, or the sink, ended before they were delivered.
+    AtTheEnd,
+}
+
+impl DropReason {
+    /// All reasons.
+    pub const ALL: [DropReason; 7] = [
+        DropReason::QueueFull,
+        DropReason::SpoolFull,
+        DropReason::TooOld,
+        DropReason::Unreadable,
+        DropReason::NotTaken,
+        DropReason::OutputGone,
+        DropReason::AtTheEnd,
+    ];
+
+    /// The word for it in own metrics and in the ledger.
+    pub fn word(self) -> &'static str {
+        match self {
+            DropReason::QueueFull => "queue_full",
+            DropReason::SpoolFull => "spool_full",
+            DropReason::TooOld => "too_old",
+            DropReason::Unreadable => "unreadable",
+            DropReason::NotTaken => "not_taken",
+            DropReason::OutputGone => "output_gone",
+            DropReason::AtTheEnd => "at_the_end",
+        }
+    }
+}
+
+/// Lines given up, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped([u64; DropReason::ALL.len()]);
+
+impl Dropped {
+    /// For this reason.
+    pub fn of(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    /// What was given up since.
+    pub fn since(&self, before: &Dropped) -> Dropped {
+        Dropped(DropReason::ALL.map(|reason| self.of(reason) - before.of(reason)))
+    }
+
+    /// The reasons for which any were.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        let all = DropReason::ALL.into_iter();
+        let all = all.map(|reason| (reason, self.of(reason)));
+        all.filter(|(_, lines)| *lines > 0)
+    }
+}
+
 impl Counters {
+    /// Lines are given up.
+    pub fn drop_lines(&mut self, reason: DropReason, lines: u64) {
+        self.lines_dropped += lines;
+        self.lines_dropped_by.0[reason as usize] += lines;
+    }
+
     /// Lines that are still to be sent, from memory or files.
     pub fn lines_waiting(&self) -> u64 {
         self.lines_queued + self.lines_spooled

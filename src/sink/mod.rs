@@ -19,7 +19,7 @@ pub mod spread;
 pub mod stream;
 
 pub use address::{Lifetime, SinkAddress};
-pub use counters::{Counters, LastSlot};
+pub use counters::{Counters, DropReason, Dropped, LastSlot};
 pub use handle::SinkHandle;
 pub use queue::Queue;
 pub use spread::Spread;

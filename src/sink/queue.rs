@@ -7,12 +7,11 @@ use tokio::sync::Notify;
 
 use super::backlog::{Backlog, Found, Loaded, Loss, Next, Order, Sent, SpoolLimits, Written};
 use super::spooler::{Job, SpoolLink};
-use super::{Counters, LastSlot, Part};
+use super::{Counters, DropReason, LastSlot, Part};
 
 mod losses;
 mod state;
 
-use losses::Reason;
 use state::{State, WRITE_AGAIN_AFTER, unix_s};
 
 /// A sink's queue. The flusher pushes; one consumer takes, either a task ([`Queue::take`]) or a
@@ -77,7 +76,7 @@ impl Queue {
         }
         state.counters.lines_pushed += part.lines;
         if state.refuses {
-            state.counters.lines_dropped += part.lines;
+            (state.counters).drop_lines(DropReason::OutputGone, part.lines);
             return;
         }
         let begins = part.index == 0;
@@ -253,7 +252,8 @@ impl Queue {
         if state.over {
             return;
         }
-        state.counters.lines_dropped += state.backlog.give_up();
+        let lines = state.backlog.give_up();
+        (state.counters).drop_lines(DropReason::NotTaken, lines);
         state.send_jobs();
         drop(state);
         self.changed_blocking.notify_all();
@@ -277,7 +277,7 @@ impl Queue {
         let mut state = self.lock();
         state.refuses = true;
         let lines: u64 = state.backlog.clear().iter().map(|part| part.lines).sum();
-        state.counters.lines_dropped += lines;
+        (state.counters).drop_lines(DropReason::OutputGone, lines);
         drop(state);
         self.notify();
     }
@@ -341,7 +341,7 @@ impl Queue {
             state.counters.spool_errors += u64::from(!is_damaged);
         }
         let lines = state.backlog.loaded(loaded);
-        state.lose(Reason::Unreadable, lines);
+        state.lose(DropReason::Unreadable, lines);
         self.settle(state);
     }
 
@@ -361,8 +361,8 @@ impl Queue {
     /// Drops and counts what is in memory, and tells of all that was dropped before and not told of.
     pub fn give_up_rest(&self) {
         let mut state = self.lock();
-        let rest = state.backlog.clear();
-        state.counters.lines_dropped += rest.iter().map(|part| part.lines).sum::<u64>();
+        let lines = state.backlog.clear().iter().map(|part| part.lines).sum();
+        (state.counters).drop_lines(DropReason::AtTheEnd, lines);
         let untold = state.losses.take_rest();
         state.to_tell.extend(untold);
         self.settle(state);
@@ -399,7 +399,7 @@ impl Queue {
         drop(state);
         self.notify();
         for (reason, lines) in to_tell {
-            reason.tell(&self.name, lines);
+            losses::tell(reason, &self.name, lines);
         }
     }
 

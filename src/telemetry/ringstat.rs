@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::{FlushCounts, SlotCounts};
 use crate::metric::{MetricType, Refusal};
 use crate::naming::{Point, Points, Statistic, Value};
-use crate::sink::Counters;
+use crate::sink::{Counters, DropReason};
 
 /// Writes own metrics; remembers what it wrote last time of what is counted for ever.
 #[derive(Clone, Debug)]
@@ -164,6 +164,11 @@ impl<P: Points> Writer<'_, P> {
         self.count(&path("spooled_bytes"), now.bytes_spooled);
         let dropped = now.lines_dropped - last.lines_dropped;
         self.total(&path("dropped_lines"), dropped);
+        let by_reason = now.lines_dropped_by.since(&last.lines_dropped_by);
+        for reason in DropReason::ALL {
+            let path = path(&format!("dropped_lines.{}", reason.word()));
+            self.total(&path, by_reason.of(reason));
+        }
         let superseded = now.lines_superseded - last.lines_superseded;
         self.total(&path("superseded_lines"), superseded);
         let doubtful = now.lines_doubtful - last.lines_doubtful;

@@ -203,6 +203,7 @@ fn an_overflow_drops_the_oldest_slots_and_counts_their_lines() {
             assert_balanced(sink.counters());
         }
         assert_eq!(sink.counters().lines_dropped, 30);
+        assert_eq!(reasons(sink), [(DropReason::QueueFull, 30)]);
         assert_eq!(sink.counters().lines_queued, 20);
         peer.listen();
         let mut connection = peer.accept();

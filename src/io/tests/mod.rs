@@ -9,7 +9,7 @@ use super::{Backend, IoHandle, Settings, SinkHandle, run};
 use crate::sink::command;
 use crate::sink::dial::Resolve;
 use crate::sink::graphite::Patience;
-use crate::sink::{Counters, Part, SinkAddress};
+use crate::sink::{Counters, DropReason, Part, SinkAddress};
 
 mod by_flush;
 mod changes;
@@ -113,6 +113,10 @@ fn assert_balanced(counters: Counters) {
             + counters.lines_superseded,
         "{counters:?}"
     );
+}
+
+fn reasons(sink: &SinkHandle) -> Vec<(DropReason, u64)> {
+    sink.counters().lines_dropped_by.iter().collect()
 }
 
 /// All that is not dropped was sent: this many lines.

@@ -97,6 +97,8 @@ fn the_oldest_files_make_room() {
         settings.sinks[0].spool.age_max_s = Some(1);
         io.change(&settings).expect("nothing can fail");
         wait_until("all are too old", || sink.counters().lines_dropped == 40);
+        let both = [(DropReason::SpoolFull, 10), (DropReason::TooOld, 30)];
+        assert_eq!(reasons(&sink), both);
         assert_balanced(sink.counters());
         assert_eq!(io.close_and_wait(Duration::from_millis(20)), []);
     });
@@ -246,6 +248,7 @@ fn a_damaged_file_is_set_aside_and_counted() {
         assert_all_sent(sink, 20);
         let counters = sink.counters();
         assert_eq!((counters.lines_dropped, counters.spool_damaged), (10, 2));
+        assert_eq!(reasons(sink), [(DropReason::Unreadable, 10)]);
         assert!(path("1.zst.damaged").exists() && path("2.zst.damaged").exists());
         assert_eq!(io.close_and_wait(DEADLINE), []);
     });

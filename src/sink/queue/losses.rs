@@ -2,22 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// Why lines were given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// The queue is full, and there is no spool that takes them.
-    QueueFull,
-    /// The spool is full.
-    SpoolFull,
-    /// They were in the spool for too long.
-    TooOld,
-    /// Their file was lost.
-    Unreadable,
-}
+use crate::sink::DropReason;
 
 /// Lines of each reason that no log line has told of yet, and when one last did.
 #[derive(Debug, Default)]
-pub(super) struct Losses([Loss; 4]);
+pub(super) struct Losses([Loss; DropReason::ALL.len()]);
 
 #[derive(Debug, Default)]
 struct Loss {
@@ -27,7 +16,7 @@ struct Loss {
 
 impl Losses {
     /// Notes lines; returns of how many to tell now.
-    pub(super) fn add(&mut self, reason: Reason, lines: u64, now: Instant) -> Option<u64> {
+    pub(super) fn add(&mut self, reason: DropReason, lines: u64, now: Instant) -> Option<u64> {
         let loss = &mut self.0[reason as usize];
         loss.untold_lines += lines;
         let is_quiet = loss.told.is_some_and(|told| now - told < TELL_EVERY);
@@ -39,8 +28,8 @@ impl Losses {
     }
 
     /// What is left to be told when nothing more is given up.
-    pub(super) fn take_rest(&mut self) -> Vec<(Reason, u64)> {
-        let rest = Reason::ALL.map(|reason| {
+    pub(super) fn take_rest(&mut self) -> Vec<(DropReason, u64)> {
+        let rest = DropReason::ALL.map(|reason| {
             let loss = &mut self.0[reason as usize];
             (reason, std::mem::take(&mut loss.untold_lines))
         });
@@ -48,33 +37,26 @@ impl Losses {
     }
 }
 
-impl Reason {
-    const ALL: [Reason; 4] = [
-        Reason::QueueFull,
-        Reason::SpoolFull,
-        Reason::TooOld,
-        Reason::Unreadable,
-    ];
-
-    /// The log line about so many lines.
-    pub(super) fn tell(self, sink: &str, lines: u64) {
-        match self {
-            Reason::QueueFull => log::error!(
-                "sink {sink}: its queue is full: dropped the oldest {lines} lines; a larger \
+/// Writes the log line about so many lines.
+pub(super) fn tell(reason: DropReason, sink: &str, lines: u64) {
+    match reason {
+        DropReason::QueueFull => log::error!(
+            "sink {sink}: its queue is full: dropped the oldest {lines} lines; a larger \
                  queue_bytes or a spool bridges longer outages"
-            ),
-            Reason::SpoolFull => log::error!(
-                "sink {sink}: its spool is full: dropped the oldest {lines} lines; a larger \
+        ),
+        DropReason::SpoolFull => log::error!(
+            "sink {sink}: its spool is full: dropped the oldest {lines} lines; a larger \
                  spool_bytes holds more"
-            ),
-            Reason::TooOld => log::error!(
-                "sink {sink}: {lines} lines were in its spool for too long and are dropped; a longer \
+        ),
+        DropReason::TooOld => log::error!(
+            "sink {sink}: {lines} lines were in its spool for too long and are dropped; a longer \
                  spool_age keeps them"
-            ),
-            Reason::Unreadable => log::error!(
-                "sink {sink}: lost {lines} lines in a file of its spool that cannot be read"
-            ),
-        }
+        ),
+        DropReason::Unreadable => log::error!(
+            "sink {sink}: lost {lines} lines in a file of its spool that cannot be read"
+        ),
+        // Whoever has given them up tells of them.
+        DropReason::NotTaken | DropReason::OutputGone | DropReason::AtTheEnd => {}
     }
 }
 
@@ -89,11 +71,11 @@ mod tests {
     fn a_reason_is_told_of_once_a_minute_with_what_came_together() {
         let mut losses = Losses::default();
         let start = Instant::now();
-        let full = Reason::QueueFull;
+        let full = DropReason::QueueFull;
         assert_eq!(losses.add(full, 0, start), None);
         assert_eq!(losses.add(full, 5, start), Some(5));
         assert_eq!(losses.add(full, 5, start + TELL_EVERY / 2), None);
-        assert_eq!(losses.add(Reason::TooOld, 1, start), Some(1));
+        assert_eq!(losses.add(DropReason::TooOld, 1, start), Some(1));
         assert_eq!(losses.add(full, 5, start + TELL_EVERY), Some(10));
         assert_eq!(losses.take_rest(), []);
         assert_eq!(losses.add(full, 7, start + TELL_EVERY), None);

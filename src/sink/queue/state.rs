@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::losses::{Losses, Reason};
-use crate::sink::Counters;
+use super::losses::Losses;
 use crate::sink::backlog::{Backlog, Next};
 use crate::sink::spooler::{Job, SpoolLink};
+use crate::sink::{Counters, DropReason};
 
 /// A queue without its signals.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) over: bool,
     pub(super) losses: Losses,
     /// What the log is to be told of once nobody is held up by it.
-    pub(super) to_tell: Vec<(Reason, u64)>,
+    pub(super) to_tell: Vec<(DropReason, u64)>,
 }
 
 impl State {
@@ -97,19 +97,19 @@ impl State {
         }
         let given_up = self.backlog.give_up_excess();
         let lines = given_up.iter().map(|part| part.lines).sum();
-        self.lose(Reason::QueueFull, lines);
+        self.lose(DropReason::QueueFull, lines);
     }
 
     pub(super) fn drop_over_limits(&mut self) {
         if let Some(spool) = &self.spool {
             let (too_old, too_many) = self.backlog.drop_over_limits(spool.limits, unix_s());
-            self.lose(Reason::TooOld, too_old);
-            self.lose(Reason::SpoolFull, too_many);
+            self.lose(DropReason::TooOld, too_old);
+            self.lose(DropReason::SpoolFull, too_many);
         }
     }
 
-    pub(super) fn lose(&mut self, reason: Reason, lines: u64) {
-        self.counters.lines_dropped += lines;
+    pub(super) fn lose(&mut self, reason: DropReason, lines: u64) {
+        self.counters.drop_lines(reason, lines);
         let to_tell = self.losses.add(reason, lines, Instant::now());
         self.to_tell.extend(to_tell.map(|lines| (reason, lines)));
     }

@@ -11,6 +11,10 @@ fn slot(number: u64) -> Part {
     }
 }
 
+fn reasons(counters: &Counters) -> Vec<(DropReason, u64)> {
+    counters.lines_dropped_by.iter().collect()
+}
+
 #[test]
 fn a_refusing_queue_drops_and_counts() {
     let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
@@ -20,6 +24,7 @@ fn a_refusing_queue_drops_and_counts() {
     queue.push(slot(3));
     let counters = queue.counters();
     assert_eq!((counters.lines_pushed, counters.lines_dropped), (30, 30));
+    assert_eq!(reasons(&counters), [(DropReason::OutputGone, 30)]);
     assert_eq!((counters.lines_queued, counters.bytes_queued), (0, 0));
 }
 
@@ -39,6 +44,7 @@ fn behind_its_end_what_a_consumer_says_is_of_no_account() {
         say(&queue);
         let counters = queue.counters();
         assert_eq!((counters.lines_sent, counters.lines_dropped), (0, 10));
+        assert_eq!(reasons(&counters), [(DropReason::AtTheEnd, 10)]);
         assert!(queue.is_finished());
     }
 }
@@ -74,6 +80,7 @@ fn a_slot_that_is_given_up_is_counted_as_dropped() {
     assert_eq!(queue.waiting_count(), 1);
     let counters = queue.counters();
     assert_eq!((counters.lines_dropped, counters.lines_queued), (10, 10));
+    assert_eq!(reasons(&counters), [(DropReason::NotTaken, 10)]);
     assert_eq!(counters.bytes_queued, 100);
     assert_eq!(queue.take_blocking().expect("the next").end_unix_s, 2);
 }
