@@ -103,8 +103,12 @@ impl Heritage {
         self.store.keep(&service::name_of(address, shard), socket)
     }
 
-    /// Closes what only an earlier process had a use for.
-    pub(super) fn close(&self, inherited: Inherited) {
+    /// Closes what only an earlier process had a use for, and lets go of it. To be called before
+    /// [`Heritage::leave`], which keeps other sockets under the same names.
+    pub(super) fn close(&self, mut inherited: Inherited) {
+        for name in inherited.take_unreachable() {
+            self.store.remove(&name);
+        }
         for (name, address) in inherited.close_rest() {
             log::warn!(
                 "the socket of {address}, which an earlier process has left with the service manager, \

@@ -47,6 +47,8 @@ impl fmt::Display for At {
 #[derive(Debug, Default)]
 pub struct Inherited {
     sockets: Vec<InheritedSocket>,
+    /// Names of those of the store that nobody reaches any more.
+    unreachable: Vec<String>,
 }
 
 impl Inherited {
@@ -75,7 +77,10 @@ impl Inherited {
         }
         // Those of the store in the order of their shards.
         sockets.sort_by(|a, b| (a.is_stored, &a.name).cmp(&(b.is_stored, &b.name)));
-        Ok(Inherited { sockets })
+        Ok(Inherited {
+            sockets,
+            unreachable: Vec::new(),
+        })
     }
 
     /// Whether somebody's unit says where to listen, in the place of the default address.
@@ -102,15 +107,13 @@ impl Inherited {
     /// The socket of connections at a path, if its file is still there.
     pub(super) fn take_unix(&mut self, path: &Path) -> io::Result<Vec<Socket>> {
         let path = std::path::absolute(path)?;
-        let taken = self.take(|at| *at == At::Unix(path.clone()));
-        Ok(reachable(taken, &path))
+        Ok(self.take_reachable(&At::Unix(path.clone()), &path))
     }
 
     /// The socket of datagrams at a path, if its file is still there.
     pub(super) fn take_unix_datagram(&mut self, path: &Path) -> io::Result<Vec<Socket>> {
         let path = std::path::absolute(path)?;
-        let taken = self.take(|at| *at == At::UnixDatagram(path.clone()));
-        Ok(reachable(taken, &path))
+        Ok(self.take_reachable(&At::UnixDatagram(path.clone()), &path))
     }
 
     /// All sockets of UDP that somebody's unit names and no setting does, by address.
@@ -156,6 +159,30 @@ impl Inherited {
         let rest = self.sockets.into_iter();
         rest.map(|socket| (socket.name, socket.at.to_string()))
             .collect()
+    }
+
+    /// The names of sockets of the store that were taken and are of no use, once: another one takes the
+    /// place of each.
+    pub fn take_unreachable(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unreachable)
+    }
+
+    /// The sockets, if somebody who opens this path still reaches one: a folder such as
+    /// `RuntimeDirectory=` may have been removed between two processes.
+    fn take_reachable(&mut self, wanted: &At, path: &Path) -> Vec<Socket> {
+        let sockets = self.sockets.extract_if(.., |socket| socket.at == *wanted);
+        let sockets: Vec<InheritedSocket> = sockets.collect();
+        if sockets.is_empty() || has_listener(path) {
+            return sockets.into_iter().map(|socket| socket.socket).collect();
+        }
+        log::warn!(
+            "the file of the socket {} was removed (RuntimeDirectoryPreserve=yes of systemd keeps it); \
+             what waited there is lost",
+            path.display()
+        );
+        let stored = sockets.into_iter().filter(|socket| socket.is_stored);
+        self.unreachable.extend(stored.map(|socket| socket.name));
+        Vec::new()
     }
 
     fn take(&mut self, is_wanted: impl Fn(&At) -> bool) -> Vec<Socket> {
@@ -211,20 +238,6 @@ fn path_of(address: &SockAddr) -> Option<PathBuf> {
     }
     let name = address.as_abstract_namespace()?;
     Some(PathBuf::from(format!("@{}", name.escape_ascii())))
-}
-
-/// The sockets, if somebody who opens this path still reaches one: a folder such as
-/// `RuntimeDirectory=` may have been removed between two processes.
-fn reachable(sockets: Vec<Socket>, path: &Path) -> Vec<Socket> {
-    if sockets.is_empty() || has_listener(path) {
-        return sockets;
-    }
-    log::warn!(
-        "the file of the socket {} was removed (RuntimeDirectoryPreserve=yes of systemd keeps it); \
-         what waited there is lost",
-        path.display()
-    );
-    Vec::new()
 }
 
 fn has_listener(path: &Path) -> bool {
@@ -292,12 +305,18 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_whose_file_was_removed_is_not_used() {
+    fn a_socket_whose_file_was_removed_is_not_used_and_does_not_stay_in_the_store() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let unix = UnixListener::bind(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(one(unix).unwrap().take_unix(&path).unwrap().len(), 0);
+        for (name, unreachable) in [("lines.socket", &[][..]), ("store/a/0", &["store/a/0"])] {
+            let unix = UnixListener::bind(&path).unwrap();
+            let handed = [(name.to_owned(), unix.into())];
+            let mut inherited = Inherited::new(handed, "store/").unwrap();
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!(inherited.take_unix(&path).unwrap().len(), 0);
+            assert_eq!(inherited.take_unreachable(), unreachable);
+            assert_eq!(inherited.take_unreachable(), [""; 0]);
+        }
     }
 
     #[test]
