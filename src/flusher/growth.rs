@@ -7,7 +7,10 @@ use crate::metric::{Growing, Growth};
 /// So often at most, and over so long.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 
-/// A beginning of names with fewer new series in that time is not worth a line.
+/// A beginning of names with fewer new series in each flush is not worth a line.
+const NEW_MIN_PER_FLUSH: u64 = 100;
+
+/// One with as many in that time is, however many flushes there were.
 const NEW_MIN: u64 = 500;
 
 /// Beginnings in a line.
@@ -18,7 +21,8 @@ const TOLD_MAX: usize = 5;
 pub(super) struct GrowthLog {
     growth: Growth,
     since: Instant,
-    /// In the first minute all series are new.
+    flush_count: u64,
+    /// In the first flush all series are new.
     is_first: bool,
 }
 
@@ -27,14 +31,17 @@ impl GrowthLog {
         GrowthLog {
             growth: Growth::default(),
             since: start,
+            flush_count: 0,
             is_first: true,
         }
     }
 
-    /// Takes the growth of an interval, and logs that of a minute when it is over, or at the end.
+    /// Takes the growth of an interval, and logs that of a minute when it is over, or at the end. The
+    /// first interval stands for itself.
     pub(super) fn take(&mut self, growth: &Growth, now: Instant, is_last: bool) {
         self.growth.merge(growth);
-        if now.duration_since(self.since) < SAY_EVERY && !is_last {
+        self.flush_count += 1;
+        if now.duration_since(self.since) < SAY_EVERY && !is_last && !self.is_first {
             return;
         }
         match self.said() {
@@ -43,12 +50,18 @@ impl GrowthLog {
             None => {}
         }
         self.growth.clear();
-        (self.since, self.is_first) = (now, false);
+        (self.since, self.flush_count, self.is_first) = (now, 0, false);
+    }
+
+    /// New series that are worth a line.
+    fn new_min(&self) -> u64 {
+        (NEW_MIN_PER_FLUSH * self.flush_count.max(1)).min(NEW_MIN)
     }
 
     /// What is to be said, and whether something was refused.
     fn said(&self) -> Option<(String, bool)> {
-        let is_worth = |one: &&Growing| one.refused > 0 || !self.is_first && one.new >= NEW_MIN;
+        let is_worth =
+            |one: &&Growing| one.refused > 0 || !self.is_first && one.new >= self.new_min();
         let told: Vec<&Growing> = self
             .growth
             .most()
@@ -98,10 +111,39 @@ mod tests {
             log.said(),
             Some((format!("{start} {refused}; {words}"), true))
         );
-        log.is_first = false;
+        (log.is_first, log.flush_count) = (false, 60);
         let all = format!("{start} app.user.* +600, {refused}; {words}");
         assert_eq!(log.said(), Some((all, true)));
         log.growth.clear();
         assert_eq!(log.said(), None);
+    }
+
+    /// Goal: a hundred new series a flush are told of, whatever the flush interval, and from the second
+    /// flush on. Method: flushes of a minute, and of ten seconds; less is not told.
+    #[test]
+    fn a_hundred_new_series_a_flush_are_told_of_from_the_second_on() {
+        for (flushes, count, is_told) in [
+            (1, 100, true),
+            (1, 99, false),
+            (6, 100, true),
+            (6, 80, false),
+        ] {
+            let start = Instant::now();
+            let mut log = GrowthLog::new(start);
+            let growth_of = |from: u64, count: u64| {
+                let mut growth = Growth::default();
+                for number in from..from + count {
+                    growth.note_new(format!("app.user.{number}").as_bytes());
+                }
+                growth
+            };
+            log.take(&growth_of(0, 10_000), start, false);
+            assert_eq!(log.said(), None, "all is new in the first one");
+            for flush in 1..=flushes {
+                log.growth.merge(&growth_of(flush * count + 10_000, count));
+                log.flush_count += 1;
+            }
+            assert_eq!(log.said().is_some(), is_told, "{flushes} of {count}");
+        }
     }
 }
