@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -80,8 +81,10 @@ fn append(names: &NameCounts, rules: &NameLogRules, end_unix_s: u64) {
 }
 
 fn append_to(path: &Path, names: &NameCounts, percent: f64, end_unix_s: u64) -> io::Result<()> {
-    let file = File::options().append(true).create(true).open(path)?;
-    write(file, names, percent, end_unix_s)
+    // Names may hold what clients did not mean to send.
+    let mut private = File::options();
+    let private = private.append(true).create(true).mode(0o640);
+    write(private.open(path)?, names, percent, end_unix_s)
 }
 
 fn write(out: impl Write, names: &NameCounts, percent: f64, end_unix_s: u64) -> io::Result<()> {
@@ -97,4 +100,20 @@ fn write(out: impl Write, names: &NameCounts, percent: f64, end_unix_s: u64) -> 
         writeln!(out, "{end_unix_s} count={} others", names.rest())?;
     }
     out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_names_is_not_for_everybody() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("names");
+        append_to(&path, &NameCounts::default(), 100.0, 1).expect("it is written");
+        let mode = std::fs::metadata(&path).expect("it is there").permissions();
+        assert_eq!(mode.mode() & 0o027, 0, "{:o}", mode.mode());
+    }
 }
