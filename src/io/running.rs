@@ -233,7 +233,15 @@ impl ClosingSink {
             spooler.wait(self.give_up_at + SPOOLING_MAX);
         }
         queue.give_up_rest();
-        let lines = lost(self.handle.counters()) - lost_before;
+        let counters = self.handle.counters();
+        if counters.lines_pushed > 0 {
+            log::info!(
+                "sink {} ends: {}",
+                self.handle.address(),
+                account(&counters)
+            );
+        }
+        let lines = lost(counters) - lost_before;
         if lines == 0 {
             return None;
         }
@@ -246,6 +254,32 @@ impl ClosingSink {
             lines,
         })
     }
+}
+
+/// What became of all lines of a sink that has ended.
+fn account(counters: &Counters) -> String {
+    let mut text = format!(
+        "of {} lines {} were sent",
+        counters.lines_pushed, counters.lines_sent
+    );
+    let mut add = |lines: u64, what: &str| {
+        if lines > 0 {
+            text.push_str(&format!(", {lines} {what}"));
+        }
+    };
+    add(counters.lines_spooled, "are in its spool");
+    add(
+        counters.lines_superseded,
+        "were sent with the rest of their slot",
+    );
+    let reasons = counters.lines_dropped_by.iter();
+    let reasons: Vec<String> = reasons
+        .map(|(reason, lines)| format!("{} {lines}", reason.word()))
+        .collect();
+    let lost = format!("were lost ({})", reasons.join(", "));
+    add(counters.lines_dropped, &lost);
+    add(counters.lines_doubtful, "of those sent are in doubt");
+    text
 }
 
 /// How long the io thread may take to put a connection away.
@@ -330,4 +364,30 @@ fn start_spooler(
         let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
         io::Error::new(error.kind(), text)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::DropReason;
+
+    #[test]
+    fn a_sink_that_ends_accounts_for_all_its_lines() {
+        let mut counters = Counters {
+            lines_pushed: 50,
+            lines_sent: 50,
+            ..Counters::default()
+        };
+        assert_eq!(account(&counters), "of 50 lines 50 were sent");
+        counters.lines_sent = 20;
+        (counters.lines_spooled, counters.lines_superseded) = (10, 5);
+        counters.lines_doubtful = 4;
+        counters.drop_lines(DropReason::QueueFull, 7);
+        counters.drop_lines(DropReason::AtTheEnd, 8);
+        assert_eq!(
+            account(&counters),
+            "of 50 lines 20 were sent, 10 are in its spool, 5 were sent with the rest of their slot, 15 \
+             were lost (queue_full 7, at_the_end 8), 4 of those sent are in doubt"
+        );
+    }
 }
