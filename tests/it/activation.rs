@@ -31,7 +31,7 @@ fn ringstat() -> &'static Path {
 /// Starts a daemon with what the manager has for it.
 fn start(manager: &Manager, program: &Path, arguments: &str) -> Daemon {
     let arguments = format!("--own-prefix {OWN} -f 0.2 {arguments}");
-    Daemon::spawn(manager.command(program, &arguments))
+    Daemon::spawn_with_control(manager.command(program, &arguments))
 }
 
 /// Sockets that share a port of loopback, as `ReusePort=yes` makes them.
@@ -90,8 +90,7 @@ fn assert_nothing_is_lost(manager: &Manager, arguments: &str) {
             poll("datagrams to be sent", || {
                 (sent.load(Ordering::SeqCst) >= SENT_COUNT * share / 4).then_some(())
             });
-            daemon.signal(Signal::TERM);
-            generations.push(daemon.wait_and_read());
+            generations.push(daemon.stop_in_place());
             let sent_before = sent.load(Ordering::SeqCst);
             poll("traffic while no daemon runs", || {
                 let is_more = sent.load(Ordering::SeqCst) > sent_before;
@@ -102,8 +101,7 @@ fn assert_nothing_is_lost(manager: &Manager, arguments: &str) {
         poll("the end of the traffic", || {
             is_over.load(Ordering::SeqCst).then_some(())
         });
-        daemon.signal(Signal::TERM);
-        generations.push(daemon.wait_and_read());
+        generations.push(daemon.stop_in_place());
         generations
     });
     let counted = generations.iter().map(|points| {
@@ -176,8 +174,7 @@ fn drops_between_two_processes_are_counted_by_the_second() {
             sender.send("a:1|c");
         }
         daemon.resume();
-        daemon.signal(Signal::TERM);
-        let points = daemon.wait_and_read();
+        let points = daemon.stop_in_place();
         let drops = points.own_sum("kernel_drops");
         assert!(drops > 0.0, "the buffer is small");
         counted += (points.sum("stats.counters.a.count") + drops) as u64;
@@ -330,7 +327,7 @@ fn the_manager_is_told_how_the_daemon_fares() {
     let arguments = format!("--config {} -b 127.0.0.1:0 -f 0.2", file.display());
     let mut command = manager.command(ringstat(), &arguments);
     command.env("WATCHDOG_USEC", "500000");
-    let mut daemon = Daemon::spawn(command);
+    let mut daemon = Daemon::spawn_with_control(command);
     let started = ["READY=1", "WATCHDOG=1", "STATUS=receiving", "WATCHDOG=1"];
     manager.wait_for_words(&started);
     daemon.signal(Signal::HUP);

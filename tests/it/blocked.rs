@@ -47,7 +47,12 @@ fn becomes_a_daemon_under_the_filter() {
 #[test]
 fn without_io_uring_nothing_is_lost() {
     let graphite = Graphite::start();
-    let arguments = format!("-b 127.0.0.1:0 -f 1 --shards 2 -s {}", graphite.sink());
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = format!(
+        "-b 127.0.0.1:0 -f 1 --shards 2 -s {} --control {}",
+        graphite.sink(),
+        folder.path().join("ctl").display()
+    );
     let tests = std::env::current_exe().expect("this program has a path");
     let mut command = Command::new(tests);
     command
@@ -95,7 +100,7 @@ fn an_unprivileged_user_can_run_all_of_it() {
     if rustix::process::geteuid().is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }
-    let mut daemon = Daemon::spawn(command);
+    let mut daemon = Daemon::spawn_with_control(command);
     let sender = daemon.sender();
     sender.send("a:1|c\nb:2|g");
     graphite.wait_for_kept("the samples", |kept| {

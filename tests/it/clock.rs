@@ -110,7 +110,7 @@ impl Rig {
         command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         let rig = Rig {
             graphite,
-            daemon: Daemon::spawn(command),
+            daemon: Daemon::spawn_with_control(command),
             folder,
         };
         rig.pass_slots(2);

@@ -163,9 +163,7 @@ fn the_accounts_go_on_over_a_change_of_sinks() {
             .filter(|sink| sink.name == dead.name())
             .all(|sink| sink.sent == 0)
     );
-    for slot in &ledger.0 {
-        assert!(slot.balances, "{slot:#?}");
-    }
+    ledger.assert_balanced();
     let mut of_works = ledger.clone();
     for slot in &mut of_works.0 {
         slot.sinks.retain(|sink| sink.name == works.name());

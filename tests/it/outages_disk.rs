@@ -33,13 +33,13 @@ impl OnSmallDisk {
         }
         let folder = folder.display();
         let script = format!(
-            "mount -t tmpfs -o size=1m,{options} tmpfs {folder} && cd {folder} && {before} exec {} \
-             -b 127.0.0.1:0 -f 1 --shards 1 -s {sink} -s console: --own-prefix {OWN} --spool {folder}",
-            env!("CARGO_BIN_EXE_ringstat")
+            "mount -t tmpfs -o size=1m,{options} tmpfs {folder} && cd {folder} && {before} exec \"$@\" \
+             -b 127.0.0.1:0 -f 1 --shards 1 -s {sink} -s console: --own-prefix {OWN} --spool {folder}"
         );
         let mut command = Command::new("unshare");
-        command.args(["-m", "sh", "-c", &script]);
-        let daemon = Daemon::spawn(command);
+        command.args(["-m", "sh", "-c", &script, "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_ringstat"));
+        let daemon = Daemon::spawn_with_control(command);
         let spool = PathBuf::from(daemon.proc_path(&format!("root{folder}")));
         Some(OnSmallDisk { daemon, spool })
     }

@@ -28,7 +28,7 @@ impl Rig {
         let mut command = command(&format!("{arguments} -s {}", graphite.sink()));
         command.current_dir(folder.path());
         command.args(["--config", "settings.toml"]);
-        let daemon = Daemon::spawn(command);
+        let daemon = Daemon::spawn_with_control(command);
         let queue = ReceiveQueue::of(&daemon);
         Rig {
             folder,
@@ -202,7 +202,7 @@ fn resident_bytes(daemon: &Daemon) -> usize {
 /// and the log says what to do. Method: a daemon that is paused twice while they come.
 #[test]
 fn what_the_kernel_drops_is_counted_and_told_with_what_helps() {
-    let mut daemon = Daemon::start(
+    let daemon = Daemon::start(
         "-b 127.0.0.1:0 -f 0.2 --shards 1 --receive-buffer 64KiB --max-datagram 1024",
     );
     let sender = daemon.sender();
@@ -223,8 +223,7 @@ fn what_the_kernel_drops_is_counted_and_told_with_what_helps() {
         line.contains("shard 0") && line.contains("receive_buffer"),
         "{line}"
     );
-    daemon.signal(Signal::TERM);
-    let points = daemon.wait_and_read();
+    let points = daemon.stop_and_read();
     points.assert_input_balances();
     let counted = points.sum("stats.counters.flood.count");
     assert_eq!(counted + points.own_sum("kernel_drops"), sent);

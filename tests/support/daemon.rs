@@ -1,8 +1,10 @@
 //! The built daemon as a child process, which ends with the test, whatever becomes of it.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -22,7 +24,7 @@ pub(crate) struct Daemon {
     pub(crate) out: Lines,
     /// Where it listens, wildcards as loopback.
     addresses: Vec<SocketAddr>,
-    /// Holds its control socket, unless the command says where that is.
+    /// Holds its control socket, if we chose the place.
     folder: Option<TempDir>,
 }
 
@@ -61,7 +63,16 @@ impl Daemon {
     pub(crate) fn start(arguments: &str) -> Daemon {
         let mut command = command(arguments);
         command.args(["--own-prefix", OWN]);
+        Daemon::spawn_with_control(command)
+    }
+
+    /// As [`Daemon::spawn`], with a control socket of its own. The command ends with arguments for the
+    /// daemon.
+    pub(crate) fn spawn_with_control(mut command: Command) -> Daemon {
         let folder = tempfile::tempdir().expect("a folder");
+        // The daemon may belong to another user.
+        let open = Permissions::from_mode(0o777);
+        fs::set_permissions(folder.path(), open).expect("it is ours");
         command.arg("--control").arg(folder.path().join("ctl"));
         let mut daemon = Daemon::spawn(command);
         daemon.folder = Some(folder);
@@ -127,8 +138,8 @@ impl Daemon {
 
     /// Where it answers `ringstat ledger`, as its log says.
     pub(crate) fn control(&self) -> String {
-        let line = self.log.wait_for_text(" is answered at ");
-        let (_, path) = line.split_once(" is answered at ").expect("it is there");
+        let line = self.log.wait_for_text(ANSWERED);
+        let (_, path) = line.split_once(ANSWERED).expect("it is there");
         path.to_owned()
     }
 
@@ -183,16 +194,36 @@ impl Daemon {
         self.signal(Signal::CONT);
     }
 
-    /// Lets the daemon end in order; returns its exit code.
+    /// Lets the daemon end in order, when all of its slots balance; returns its exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
+        self.assert_slots_balance();
         self.signal(Signal::TERM);
         self.wait()
     }
 
     /// As [`Daemon::stop`]; returns all that it wrote to its standard output.
     pub(crate) fn stop_and_read(mut self) -> Points {
+        self.stop_in_place()
+    }
+
+    /// As [`Daemon::stop_and_read`], for one whose log is still to be read.
+    pub(crate) fn stop_in_place(&mut self) -> Points {
+        self.assert_slots_balance();
         self.signal(Signal::TERM);
         self.wait_and_read()
+    }
+
+    /// Whatever the test did, each slot that has ended balances.
+    ///
+    /// # Panics
+    /// If one does not, or it does not answer where we told it to.
+    pub(crate) fn assert_slots_balance(&self) {
+        let log = self.log.now();
+        let answers = log.iter().any(|line| line.contains(ANSWERED));
+        assert!(answers || self.folder.is_none(), "{log:?}");
+        if answers {
+            self.ledger().assert_each_balanced();
+        }
     }
 
     /// Waits for an end in order; returns all that was written to the standard output.
@@ -201,9 +232,14 @@ impl Daemon {
         Points::parse(&self.out.to_end())
     }
 
-    /// Waits for the end of the process; None if a signal was the end.
+    /// Waits for the end of the process; None if a signal was the end. The last slots balanced, too, which
+    /// nobody could ask for any more.
     pub(crate) fn wait(&mut self) -> Option<i32> {
-        wait(&mut self.child)
+        let code = wait(&mut self.child);
+        let log = self.log.to_end();
+        let unbalanced = log.iter().find(|line| line.contains("does not balance"));
+        assert_eq!(unbalanced, None, "{log:?}");
+        code
     }
 
     pub(crate) fn is_running(&mut self) -> bool {
@@ -226,9 +262,16 @@ pub(crate) fn catches_sigterm(process_id: u32) -> Option<()> {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        // A test that does not stop it has it checked all the same.
+        if !thread::panicking() && self.is_running() {
+            self.assert_slots_balance();
+        }
         end(&mut self.child);
     }
 }
+
+/// What stands before the path of its control socket in its log.
+const ANSWERED: &str = " is answered at ";
 
 /// A child that ends with its owner.
 pub(crate) struct Guarded(pub(crate) Child);
