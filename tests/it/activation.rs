@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread;
 
+use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::daemon::{Daemon, run};
+use crate::support::open_loop::{OpenLoop, RATE, RECEIVE_BUFFER_BYTES, has_large_buffers};
 use crate::support::points::{OWN, Points};
 use crate::support::poll;
 use crate::support::udp::{ReceiveQueue, Sender};
@@ -204,6 +206,62 @@ fn after_a_crash_the_successor_has_what_came_since() {
     }
     let points = start(&manager, ringstat(), &arguments).stop_and_read();
     assert_eq!(points.sum("stats.counters.a.count"), 1_000.0);
+}
+
+/// Goal: neither a restart nor an upgrade loses or doubles a datagram of 50,000 in a second that come
+/// whatever happens. Method: senders with a schedule that nothing holds back, over buffers that hold some
+/// seconds of it; a restart, an upgrade, and a stop behind the last datagram.
+fn assert_nothing_is_lost_of_a_schedule(manager: &Manager, arguments: &str) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let upgraded = copy_of_ringstat(folder.path());
+    let mut daemon = start(manager, ringstat(), arguments);
+    let has_room = has_large_buffers(&daemon);
+    let count = 4 * RATE;
+    let traffic = OpenLoop::new(daemon.address(), "load:1|c", count);
+    let generations = thread::scope(|scope| {
+        scope.spawn(|| traffic.run());
+        let mut generations: Vec<Points> = Vec::new();
+        for (share, program) in [(1, ringstat()), (2, &upgraded)] {
+            traffic.wait_for_sent(count * share / 4);
+            generations.push(daemon.stop_in_place());
+            // More comes while no daemon runs.
+            traffic.wait_for_sent(traffic.sent() + RATE / 50);
+            daemon = start(manager, program, arguments);
+        }
+        traffic.wait_for_end();
+        generations.push(daemon.stop_in_place());
+        generations
+    });
+    let (mut counted, mut drops) = (Vec::new(), 0);
+    for points in &generations {
+        points.assert_input_balances();
+        counted.push(points.sum("stats.counters.load.count") as u64);
+        drops += points.own_sum("kernel_drops") as u64;
+    }
+    assert!(counted.iter().all(|count| *count > 0), "{counted:?}");
+    assert_eq!(counted.iter().sum::<u64>() + drops, count, "{counted:?}");
+    assert!(drops == 0 || !has_room, "{drops} dropped; {counted:?}");
+}
+
+#[test]
+fn a_restart_and_an_upgrade_on_sockets_of_a_unit_lose_nothing_of_a_schedule() {
+    let mut manager = Manager::start();
+    for socket in shared_sockets(2) {
+        // Not allowed without CAP_NET_ADMIN; then what is dropped must be counted.
+        let _ = set_socket_recv_buffer_size_force(&socket, RECEIVE_BUFFER_BYTES);
+        manager.hold("ringstat.socket", socket);
+    }
+    assert_nothing_is_lost_of_a_schedule(&manager, "");
+}
+
+#[test]
+fn a_restart_and_an_upgrade_with_a_store_lose_nothing_of_a_schedule() {
+    let (manager, address) = (Manager::start(), address_of_ours());
+    assert_nothing_is_lost_of_a_schedule(
+        &manager,
+        &format!("-b {address} --shards 2 --receive-buffer {RECEIVE_BUFFER_BYTES}"),
+    );
+    assert_eq!(manager.wait_for_kept(3)[..2], names_in_store(address));
 }
 
 /// Goal: connections that come while no daemon runs wait for the next one. Method: a TCP listener and
