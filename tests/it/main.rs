@@ -17,6 +17,9 @@ mod overload;
 // No trouble at all, which is what the others are held against.
 mod quiet;
 
+// Other settings while traffic comes.
+mod reload;
+
 // Restarts behind a service manager that holds the sockets.
 mod activation;
 
