@@ -58,6 +58,25 @@ impl Sockets {
         }
         Ok(Sockets { udp, held })
     }
+
+    /// Datagrams that the kernel dropped of them up to now; None if nobody holds them.
+    fn drops(&self) -> io::Result<Option<u64>> {
+        if self.held.is_empty() {
+            return Ok(None);
+        }
+        // Fields of a row: `sl local_address ... drops`.
+        let table = fs::read_to_string("/proc/net/udp")?;
+        let ours = format!(":{:04X}", self.udp.port());
+        let rows = table
+            .lines()
+            .map(|row| row.split_whitespace().collect::<Vec<_>>());
+        let rows = rows.filter(|row| row.get(1).is_some_and(|local| local.ends_with(&ours)));
+        let drops: Vec<u64> = rows.filter_map(|row| row.last()?.parse().ok()).collect();
+        match drops.len() == self.held.len() {
+            true => Ok(Some(drops.iter().sum())),
+            false => Err(io::Error::other("a socket is missing in /proc/net/udp")),
+        }
+    }
 }
 
 /// The daemon, whatever process it is.
@@ -88,6 +107,7 @@ impl Daemon {
         command.extend(["--config".to_owned(), path("settings.toml")]);
         command.extend(["--state-file".to_owned(), path("state")]);
         command.extend(["--log".to_owned(), path("log")]);
+        command.extend(["--control".to_owned(), path("control")]);
         command.extend(["--shards".to_owned(), options.shards.to_string()]);
         command.extend(["--flush".to_owned(), options.flush.to_string()]);
         command.extend(["--bind".to_owned(), format!("tcp://{tcp}")]);
@@ -171,6 +191,30 @@ impl Daemon {
         self.wait_for_log(before, " in use", "another configuration")
     }
 
+    /// Asks `ringstat ledger`; returns how many slots it has.
+    ///
+    /// # Errors
+    /// One does not balance, or there is no answer.
+    fn check_ledger(&self) -> io::Result<usize> {
+        let mut ledger = Command::new(&self.command[0]);
+        ledger.args(["ledger", "--json", "--last", "0", "--control"]);
+        ledger.arg(self.folder.path().join("control"));
+        let answer = ledger.stdin(Stdio::null()).output()?;
+        let text = String::from_utf8_lossy(&answer.stdout);
+        if answer.status.success() {
+            return Ok(text.lines().count());
+        }
+        let unbalanced = text
+            .lines()
+            .find(|slot| slot.contains("\"balances\":false"));
+        let error = String::from_utf8_lossy(&answer.stderr);
+        Err(io::Error::other(format!(
+            "ringstat ledger ended with {}: {}{error}",
+            answer.status,
+            unbalanced.unwrap_or_default()
+        )))
+    }
+
     /// Ends the process in order and starts another one.
     pub(crate) fn restart(&mut self) -> io::Result<()> {
         self.terminate()?;
@@ -180,7 +224,10 @@ impl Daemon {
         self.wait_for_log(before, LISTENING, "to listen")
     }
 
+    /// Ends the process in order, when all of its slots balance.
     fn terminate(&mut self) -> io::Result<()> {
+        let slots = self.check_ledger()?;
+        println!("ledger: {slots} slots balance");
         self.signal(Signal::TERM)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -201,10 +248,11 @@ impl Daemon {
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
     }
 
-    /// Ends it for good; returns the log of all processes.
-    pub(crate) fn stop(mut self) -> io::Result<String> {
+    /// Ends it for good; returns the log of all processes, and how many datagrams the kernel dropped, if
+    /// somebody held the sockets all the time.
+    pub(crate) fn stop(mut self) -> io::Result<(String, Option<u64>)> {
         self.terminate()?;
-        self.log()
+        Ok((self.log()?, self.sockets.drops()?))
     }
 
     fn log(&self) -> io::Result<String> {

@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench soak -- --help` has the options.
 
+mod account;
 mod checks;
 mod daemon;
 mod faults;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 
+use account::Account;
 use checks::Findings;
 use daemon::{Daemon, Sockets};
 use faults::{Fault, Plan};
@@ -111,13 +113,16 @@ fn run(options: &Options) -> io::Result<Findings> {
         sink.up()?;
     }
     let settled = settle(&sinks, &mut daemon, &mut memory, began)?;
-    let log = daemon.stop()?;
+    let (log, dropped) = daemon.stop()?;
     let received = sinks.map(Listener::end);
     let mut findings = Findings::default();
     if !settled {
         findings.add(format!("a sink had not got all within {SETTLE_MAX:?}"));
     }
-    checks::samples(&sent, &received, &log, &mut findings);
+    let account = Account::new(&sent, &received, &log, dropped);
+    account.check_input(&mut findings);
+    account.check_samples(&mut findings);
+    checks::received(&sent, &received, &mut findings);
     checks::own_metrics(&received, &mut findings);
     checks::log(&log, &mut findings);
     memory.check(options.duration(), &mut findings);

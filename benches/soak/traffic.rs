@@ -21,13 +21,15 @@ const SOCKETS: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     pub(crate) datagrams: Totals,
+    /// Lines of the datagram with fewest, and of that with most.
+    pub(crate) lines_of_datagram: (u64, u64),
     pub(crate) streamed: Streamed,
 }
 
 /// Who sends.
 pub(crate) struct Traffic {
     control: Arc<Control>,
-    datagrams: JoinHandle<io::Result<Totals>>,
+    datagrams: JoinHandle<io::Result<(Totals, (u64, u64))>>,
     stream: JoinHandle<io::Result<Streamed>>,
 }
 
@@ -147,8 +149,11 @@ impl Traffic {
     /// Those of senders.
     pub(crate) fn stop(self) -> io::Result<Sent> {
         self.control.stop.store(true, Ordering::Relaxed);
+        let datagrams = self.datagrams.join().expect("the sender does not panic")?;
+        let (datagrams, lines_of_datagram) = datagrams;
         Ok(Sent {
-            datagrams: self.datagrams.join().expect("the sender does not panic")?,
+            datagrams,
+            lines_of_datagram,
             streamed: self.stream.join().expect("the sender does not panic")?,
         })
     }
@@ -157,7 +162,12 @@ impl Traffic {
 /// How soon a sender of datagrams hears that it shall halt.
 const STRETCH: Duration = Duration::from_millis(50);
 
-fn send_datagrams(rate: f64, names: u64, to: SocketAddr, control: &Control) -> io::Result<Totals> {
+fn send_datagrams(
+    rate: f64,
+    names: u64,
+    to: SocketAddr,
+    control: &Control,
+) -> io::Result<(Totals, (u64, u64))> {
     let pool = Pool::new(Shape::packed(names), POOL_DATAGRAMS);
     let mut sender = Sender::open(&pool, to, SOCKETS)?;
     let pace = Pace {
@@ -175,5 +185,13 @@ fn send_datagrams(rate: f64, names: u64, to: SocketAddr, control: &Control) -> i
         }
         pace.run(&mut sender, limit, &Progress::default())?;
     }
-    Ok(sender.totals())
+    Ok((sender.totals(), lines_of_datagram(&pool)))
+}
+
+/// Lines of the datagram with fewest, and of that with most.
+fn lines_of_datagram(pool: &Pool) -> (u64, u64) {
+    (0..pool.len()).fold((u64::MAX, 0), |(fewest, most), number| {
+        let datagram = pool.totals(number + 1).since(pool.totals(number));
+        (fewest.min(datagram.lines), most.max(datagram.lines))
+    })
 }
