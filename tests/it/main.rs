@@ -8,6 +8,8 @@ mod support;
 mod clock;
 // What became of everything, slot by slot, and where that is asked.
 mod ledger;
+// A network that is away.
+mod link;
 // Sinks that are away, hang, or end connections in the middle.
 mod outages;
 // The same while the disk is full, read-only or hangs.

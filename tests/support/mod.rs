@@ -9,6 +9,7 @@ pub(crate) mod graphite;
 pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod lines;
+pub(crate) mod link;
 pub(crate) mod open_loop;
 pub(crate) mod points;
 pub(crate) mod udp;
