@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use socket2::SockRef;
@@ -13,7 +14,7 @@ use crate::support::daemon::Daemon;
 use crate::support::graphite::{Graphite, ReservedPort, name_of, sink_of};
 use crate::support::points::Points;
 use crate::support::udp::ReceiveQueue;
-use crate::support::{DEADLINE, poll};
+use crate::support::{DEADLINE, poll, skip};
 
 /// The counter that the tests add up.
 pub(crate) const SENT: &str = "stats.counters.sent.count";
@@ -235,7 +236,7 @@ fn a_file_of_the_spool_is_named_after_its_slot() {
     wait_for_spooled(folder.path(), number, 1000.0);
     assert_eq!(daemon.stop(), Some(0));
     let files = fs::read_dir(folder.path().join(format!("graphite-127.0.0.1-{number}")));
-    let mut slots = 0;
+    let mut slots = 0_u32;
     for file in files.expect("the folder of the sink").flatten() {
         let name = file.file_name().into_string().expect("a name");
         let Some(end_unix_s) = name.strip_suffix(".zst") else {
@@ -251,4 +252,143 @@ fn a_file_of_the_spool_is_named_after_its_slot() {
         slots += 1;
     }
     assert!(slots > 0);
+}
+
+/// The bytes of all files of a sink's spool.
+fn spooled_bytes(spool: &Path, port: u16) -> u64 {
+    let folder = spool.join(format!("graphite-127.0.0.1-{port}"));
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    files
+        .filter_map(|file| Some(file.metadata().ok()?.len()))
+        .sum()
+}
+
+/// What was sent is what the server has in the end and what was in slots that were dropped: each of them has
+/// one point of [`SENT`]. Returns the ends of the slots that are missing, and of those that are not.
+fn assert_dropped_slots_are_what_is_missing(
+    daemon: &mut Daemon,
+    graphite: &Graphite,
+) -> [BTreeSet<u64>; 2] {
+    daemon.wait_for_ledger("an empty spool", |ledger| {
+        let sink = ledger.sink(&graphite.name());
+        sink.spooled + sink.queued == 0
+    });
+    let printed = daemon.stop_in_place();
+    let name = graphite.name();
+    printed.assert_sink_balances(&name);
+    let all: BTreeSet<u64> = printed.times(SENT).into_iter().collect();
+    let here: BTreeSet<u64> = graphite.kept().times(SENT).into_iter().collect();
+    assert!(here.is_subset(&all), "{here:?} of {all:?}");
+    let missing: BTreeSet<u64> = all.difference(&here).copied().collect();
+    assert!(
+        !missing.is_empty() && !here.is_empty(),
+        "{here:?} of {all:?}"
+    );
+    let lost = printed.0.iter();
+    let lost = lost.filter(|point| missing.contains(&point.time_unix_s));
+    let (lost, told) = (
+        lost.count() as f64,
+        printed.own_sum(&format!("sink.{name}.dropped_lines")),
+    );
+    assert_eq!(told, lost, "lines of the slots {missing:?}");
+    [missing, here]
+}
+
+/// Goal: a spool takes no more disk than it may; the oldest slots go, counted. Method: slots with names that
+/// do not compress, in an outage, until some have gone; then a server listens.
+#[test]
+fn a_spool_that_is_full_drops_the_oldest_slots_and_counts_them() {
+    const BYTES_MAX: u64 = 100_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = ReservedPort::new();
+    let number = port.port;
+    let sink = format!("{}?spool_bytes={BYTES_MAX}", sink_of(number));
+    let mut daemon = daemon(&sink, folder.path());
+    let mut slots = 0_u32;
+    let mut highest = 0;
+    while daemon.ledger().sink(&name_of(number)).dropped == 0 {
+        let sender = daemon.sender();
+        for series in 0..400_u64 {
+            let name = (series + 1_000 * u64::from(slots)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let name = format!("{name:016x}.{:016x}", name.wrapping_mul(name | 1));
+            sender.send(format!("{name}:1|c\nsent:1|c"));
+        }
+        slots += 1;
+        daemon.wait_for_sum(SENT, f64::from(400 * slots));
+        highest = highest.max(spooled_bytes(folder.path(), number));
+        assert!(slots < 40, "{highest} bytes in the spool");
+    }
+    daemon
+        .log
+        .wait_for_text("its spool is full: dropped the oldest");
+    // One that is being written comes on top.
+    assert!(highest < 2 * BYTES_MAX, "{highest}");
+    let graphite = port.listen();
+    let [missing, here] = assert_dropped_slots_are_what_is_missing(&mut daemon, &graphite);
+    assert!(missing.last() < here.first(), "{missing:?} and {here:?}");
+}
+
+/// Goal: a slot that has been in the spool for too long is dropped, counted. Method: slots in an outage, until
+/// the first has gone; then a server listens.
+#[test]
+fn slots_that_are_too_old_for_the_spool_are_dropped_and_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = ReservedPort::new();
+    let number = port.port;
+    let mut daemon = daemon(&format!("{}?spool_age=3s", sink_of(number)), folder.path());
+    let mut slots = 0_u32;
+    while daemon.ledger().sink(&name_of(number)).dropped == 0 {
+        slots += 1;
+        send_slot(&daemon, 1000.0 * f64::from(slots));
+        assert!(slots < 40, "none is too old");
+    }
+    assert!(slots > 2, "they may be there for three seconds");
+    daemon.log.wait_for_text("were in its spool for too long");
+    let graphite = port.listen();
+    // Some more may be too old before there is a connection.
+    while graphite.kept().values(SENT).is_empty() {
+        slots += 1;
+        send_slot(&daemon, 1000.0 * f64::from(slots));
+        assert!(slots < 80, "there is no connection");
+    }
+    assert_dropped_slots_are_what_is_missing(&mut daemon, &graphite);
+}
+
+/// Goal: whoever has the spool can send it by hand. Method: a daemon that is stopped in an outage; the files
+/// it leaves go to a server through a pipe of the shell.
+#[test]
+fn a_spool_is_replayed_by_hand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = ReservedPort::new();
+    let number = port.port;
+    let mut daemon = daemon(&sink_of(number), folder.path());
+    for slot in 1..=2 {
+        send_slot(&daemon, 1000.0 * f64::from(slot));
+    }
+    let printed = daemon.stop_in_place();
+    let graphite = port.listen();
+    let script = format!(
+        "zstdcat {}/graphite-127.0.0.1-{number}/*.zst > /dev/tcp/127.0.0.1/{number}",
+        folder.path().display()
+    );
+    let which = Command::new("zstdcat")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    if which.is_err() {
+        return skip("zstdcat of the package zstd is missing");
+    }
+    let status = Command::new("bash").args(["-c", &script]).status();
+    assert!(status.expect("bash is there").success());
+    let replayed = graphite.points_to_end();
+    assert_eq!(replayed.sum(SENT), 2_000.0);
+    // All that went to the other sink, but for what each of them alone is told at a stop.
+    let paths = |points: &Points| -> BTreeSet<(String, u64)> {
+        points
+            .0
+            .iter()
+            .map(|it| (it.path.clone(), it.time_unix_s))
+            .collect()
+    };
+    assert_eq!(paths(&replayed), paths(&printed));
 }
