@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -227,6 +230,71 @@ fn what_the_kernel_drops_is_counted_and_told_with_what_helps() {
     points.assert_input_balances();
     let counted = points.sum("stats.counters.flood.count");
     assert_eq!(counted + points.own_sum("kernel_drops"), sent);
+}
+
+/// What a flood sends at most, if nobody ends it.
+const FLOOD_COUNT_MAX: u64 = 5_000_000;
+
+/// USER_HZ, in which the kernel tells of times, on all architectures that we build for.
+const TICKS_PER_S: f64 = 100.0;
+
+/// The time that the process has run on all cores, in seconds.
+fn cpu_s(daemon: &Daemon) -> f64 {
+    let stat = fs::read_to_string(daemon.proc_path("stat")).expect("the daemon lives");
+    let (_, behind_name) = stat.rsplit_once(')').expect("a name");
+    let fields: Vec<&str> = behind_name.split_whitespace().collect();
+    let ticks = |field: usize| fields[field].parse::<f64>().expect("a number");
+    (ticks(11) + ticks(12)) / TICKS_PER_S
+}
+
+/// Goal: more traffic than a core can take is lost in the kernel only, counted one by one; flushes stay on
+/// time, and one shard takes no more than its core. Method: a sender that nothing holds back, with as many
+/// lines in a datagram as fit, for three slots; then delivered and dropped against sent.
+#[test]
+fn flushes_stay_on_time_under_more_than_a_core_can_take() {
+    const FLUSH_MS: f64 = 3_000.0;
+    for engine in ["io_uring", "recvmmsg"] {
+        let daemon = Daemon::start(&format!(
+            "-b 127.0.0.1:0 -f 3 --shards 1 --receive-buffer 64KiB --engine {engine}"
+        ));
+        let lines: Vec<String> = (0..80).map(|n| format!("flood.{n}:{n}:1|ms")).collect();
+        let datagram = lines.join("\n");
+        let sender = daemon.sender();
+        let (sent, enough) = (AtomicU64::new(0), AtomicBool::new(false));
+        let (cores, late_ms) = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !enough.load(Ordering::SeqCst)
+                    && sent.load(Ordering::SeqCst) < FLOOD_COUNT_MAX
+                {
+                    sender.send(&datagram);
+                    sent.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            let (began, cpu_before_s) = (Instant::now(), cpu_s(&daemon));
+            let points = daemon.wait_for("three slots", |points| {
+                points.own_values("datagrams").len() >= 3
+            });
+            let cores = (cpu_s(&daemon) - cpu_before_s) / began.elapsed().as_secs_f64();
+            enough.store(true, Ordering::SeqCst);
+            (cores, points.own_values("flush.late_ms"))
+        });
+        let sent = sent.load(Ordering::SeqCst) as f64;
+        let ledger = daemon.wait_for_ledger("all datagrams", |ledger| {
+            (ledger.delivered() + ledger.dropped()) as f64 == sent
+        });
+        assert!(ledger.dropped() > 0, "{engine}: it takes {sent} datagrams");
+        let points = daemon.stop_and_read();
+        let delivered = points.own_sum("datagrams");
+        assert_eq!(delivered + points.own_sum("kernel_drops"), sent, "{engine}");
+        assert_eq!(points.own_sum("samples"), 160.0 * delivered, "{engine}");
+        let counted = points.sum("stats.timers.flood.7.count");
+        assert_eq!(counted, 2.0 * delivered, "{engine}");
+        // Where others want the cores, too, the flusher waits for one now and then, but misses no slot.
+        let average_ms = late_ms.iter().sum::<f64>() / late_ms.len() as f64;
+        assert!(average_ms < FLUSH_MS / 2.0, "{engine}: {late_ms:?}");
+        assert_eq!(points.own_sum("flush.skipped_slots"), 0.0, "{engine}");
+        assert!(cores < 1.5, "{engine}: {cores} cores");
+    }
 }
 
 /// Goal: empty datagrams and garbage are counted one by one, and good lines between them are taken.
