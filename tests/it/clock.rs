@@ -1,15 +1,23 @@
-//! A process that is stopped for a while, and a clock that is set while the daemon runs.
+//! A process that is stopped for a while, a flush that takes too long, and a clock that is set while the
+//! daemon runs.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::SystemTime;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use tempfile::TempDir;
 
 use crate::support::daemon::{Daemon, command};
 use crate::support::graphite::Graphite;
 use crate::support::points::{OWN, Points};
+use crate::support::udp::ReceiveQueue;
 use crate::support::{poll, skip};
 
 const COUNT: &str = "stats.counters.sent.count";
@@ -81,6 +89,87 @@ fn of_a_process_that_was_stopped_the_slots_are_joined() {
     let lengths = lengths_s(&points);
     let length = lengths.iter().find(|(end, _)| *end == joined.time_unix_s);
     assert!(length.expect("its length").1 > 2.0, "{lengths:?}");
+}
+
+/// A core that we may run on, and its number.
+fn one_core() -> (CpuSet, usize) {
+    let all = sched_getaffinity(None).expect("a thread has cores");
+    let number = (0..CpuSet::MAX_CPU).find(|&core| all.is_set(core));
+    let number = number.expect("a thread has a core");
+    let mut one = CpuSet::new();
+    one.set(number);
+    (one, number)
+}
+
+/// Goal: a flush that takes longer than the interval doubles no point and hides no slot. Method: a daemon with
+/// many series, and with the lowest priority on a core of which somebody else wants all, until it says that
+/// it missed a slot; samples before, meanwhile and after.
+#[test]
+fn of_a_flush_that_takes_longer_than_the_interval_no_slot_is_missing_or_double() {
+    const SERIES: usize = 300_000;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let is_ours = |line: &str| line.starts_with(OWN) || line.starts_with("stats.counters.sent.");
+    let graphite = Graphite::of_some(listener, is_ours);
+    let (core, number) = one_core();
+    let mut command = Command::new("nice");
+    command.args(["-n", "19", "taskset", "-c", &number.to_string()]);
+    command.arg(env!("CARGO_BIN_EXE_ringstat"));
+    let arguments = format!(
+        "-b 127.0.0.1:0 -f 1 --shards 1 --receive-buffer 4MiB --own-prefix {OWN} -s {}",
+        graphite.sink()
+    );
+    command.args(arguments.split(' '));
+    let mut daemon = Daemon::spawn_with_control(command);
+    let queue = ReceiveQueue::of(&daemon);
+    let sender = daemon.sender();
+    let series = (0..SERIES).step_by(40).map(|first| {
+        let lines = (first..first + 40).map(|number| format!("series.of.many.{number}:1|c\n"));
+        lines.collect::<String>()
+    });
+    sender.send_all(&queue, series);
+    sender.send("sent:1|c");
+    graphite.wait_for_sum(COUNT, 1.0);
+    let is_over = AtomicBool::new(false);
+    let mut sent = 1.0;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            sched_setaffinity(None, &core).expect("it is one of ours");
+            while !is_over.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        // Ends the thread above also where this one fails.
+        let _end = OnDrop(|| is_over.store(true, Ordering::Relaxed));
+        while graphite.points().own_sum("flush.skipped_slots") == 0.0 {
+            sender.send("sent:10|c");
+            sent += 10.0;
+            let flushes = |points: &Points| points.own_values("datagrams").len();
+            let before = flushes(&graphite.points());
+            graphite.wait_for("a flush", |points| flushes(points) > before);
+        }
+    });
+    sender.send("sent:100|c");
+    sent += 100.0;
+    graphite.wait_for_sum(COUNT, sent);
+    assert_eq!(daemon.stop(), Some(0));
+    let points = graphite.points_to_end();
+    assert_eq!(points.sum(COUNT), sent);
+    assert_slots_are_accounted_for(&points);
+    assert_eq!(points.own_sum("flush.repeated_slots"), 0.0);
+    assert_eq!(points.own_sum("kernel_drops"), 0.0);
+    // What a rate was divided by is the time that the slots took together.
+    for (end, length) in lengths_s(&points) {
+        assert!(length < 60.0, "{length} s up to {end}");
+    }
+}
+
+/// Does something at the end of a block, however that ends.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 /// A daemon whose clock a test sets, by what libfaketime reads in a file.

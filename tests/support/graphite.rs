@@ -33,12 +33,17 @@ impl Graphite {
 
     /// Takes all connections that come to a listener.
     pub(crate) fn of(listener: TcpListener) -> Graphite {
+        Graphite::of_some(listener, |_| true)
+    }
+
+    /// As [`Graphite::of`]; keeps those lines only that are wanted.
+    pub(crate) fn of_some(listener: TcpListener, want: fn(&str) -> bool) -> Graphite {
         let address = listener.local_addr().expect("a bound address");
         let lines = Lines::default();
         let collected = lines.clone();
         thread::spawn(move || {
             while let Ok((connection, _)) = listener.accept() {
-                collected.collect(connection);
+                collected.collect_some(connection, want);
             }
         });
         Graphite {

@@ -32,7 +32,16 @@ impl Lines {
     }
 
     /// Collects the lines of one more stream.
-    pub(crate) fn collect(&self, mut stream: impl Read + Send + 'static) {
+    pub(crate) fn collect(&self, stream: impl Read + Send + 'static) {
+        self.collect_some(stream, |_| true);
+    }
+
+    /// Collects those lines of one more stream that are wanted.
+    pub(crate) fn collect_some(
+        &self,
+        mut stream: impl Read + Send + 'static,
+        want: fn(&str) -> bool,
+    ) {
         let lines = self.clone();
         thread::spawn(move || {
             let (mut buffer, mut rest) = (vec![0; 1 << 16], Vec::new());
@@ -41,11 +50,11 @@ impl Lines {
                 rest.extend_from_slice(&buffer[..size]);
                 if let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') {
                     let complete: Vec<u8> = rest.drain(..=end).collect();
-                    lines.push(&complete, false);
+                    lines.push(&complete, want, false);
                 }
             }
             // A line without its end is kept too, for the test to stumble over.
-            lines.push(&rest, true);
+            lines.push(&rest, want, true);
         });
     }
 
@@ -91,10 +100,11 @@ impl Lines {
         }
     }
 
-    fn push(&self, complete: &[u8], ended: bool) {
-        let mut state = self.lock();
+    fn push(&self, complete: &[u8], want: fn(&str) -> bool, ended: bool) {
         let text = String::from_utf8_lossy(complete);
-        state.lines.extend(text.lines().map(str::to_owned));
+        let wanted = text.lines().filter(|line| want(line));
+        let mut state = self.lock();
+        state.lines.extend(wanted.map(str::to_owned));
         state.streams_ended += usize::from(ended);
         drop(state);
         self.0.changed.notify_all();
