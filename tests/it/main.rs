@@ -16,6 +16,8 @@ mod outages;
 mod outages_disk;
 // Floods, names without end, and what is refused or dropped because of them.
 mod overload;
+// Slots that wait for their moment.
+mod spread;
 // No trouble at all, which is what the others are held against.
 mod quiet;
 
