@@ -235,11 +235,8 @@ impl ClosingSink {
         queue.give_up_rest();
         let counters = self.handle.counters();
         if counters.lines_pushed > 0 {
-            log::info!(
-                "sink {} ends: {}",
-                self.handle.address(),
-                account(&counters)
-            );
+            // Not by its address: a command may hold a password.
+            log::info!("sink {} ends: {}", queue.name(), account(&counters));
         }
         let lines = lost(counters) - lost_before;
         if lines == 0 {

@@ -84,9 +84,9 @@ impl sink::stream::Stream for Stream {
         poll(&mut events, Some(&at_once)).is_ok_and(|count| count > 0)
     }
 
-    fn has_arrived(&self) -> bool {
+    fn unacknowledged_bytes(&self) -> u64 {
         // If it cannot be asked, nobody knows more than that it was sent.
-        unacknowledged_bytes(&self.socket).is_ok_and(|bytes| bytes == 0)
+        unacknowledged_bytes(&self.socket).map_or(u64::MAX, |bytes| bytes as u64)
     }
 
     fn finish(&self) {

@@ -16,6 +16,8 @@ use super::stream::Stream;
 pub(super) struct Connection<S: Stream> {
     stream: Rc<S>,
     end: Rc<End>,
+    /// All that was written, in bytes.
+    written: Cell<u64>,
     write_patience: Duration,
 }
 
@@ -35,6 +37,7 @@ impl<S: Stream> Connection<S> {
         Connection {
             stream,
             end,
+            written: Cell::new(0),
             write_patience,
         }
     }
@@ -57,13 +60,20 @@ impl<S: Stream> Connection<S> {
 
     /// Whether the host of the peer has all that was written. Its program may not have read it.
     pub(super) fn has_arrived(&self) -> bool {
-        self.stream.has_arrived()
+        self.stream.unacknowledged_bytes() == 0
     }
 
-    /// What is known, of a connection that has ended, of what was written last. A peer that closes with
-    /// bytes unread, or gets some after, resets the connection instead of acknowledging them.
-    pub(super) fn loss(&self) -> Loss {
-        match self.has_arrived() {
+    /// All that was written up to now, in bytes.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written.get()
+    }
+
+    /// What is known, of a connection that has ended, of a part with so many bytes written up to its end. A
+    /// peer that closes with bytes unread, or gets some after, resets the connection instead of
+    /// acknowledging them.
+    pub(super) fn loss(&self, end_bytes: u64) -> Loss {
+        let unacknowledged = self.stream.unacknowledged_bytes();
+        match end_bytes <= self.written.get().saturating_sub(unacknowledged) {
             true => Loss::Doubtful,
             false => Loss::Sure,
         }
@@ -89,6 +99,7 @@ impl<S: Stream> Connection<S> {
                 if written == 0 {
                     return Err(io::ErrorKind::WriteZero.into());
                 }
+                self.written.set(self.written.get() + written as u64);
                 guard.progress.set(Instant::now());
                 rest = rest.slice(written..);
             }

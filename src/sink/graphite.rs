@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::backlog::{Loss, Sent};
+use super::backlog::Sent;
 use super::backoff::Backoff;
 use super::connection::Connection;
 use super::dial::{Resolve, dial};
@@ -118,7 +118,7 @@ impl Graphite {
             let part = tokio::select! {
                 biased;
                 end = connection.ended() => {
-                    return self.ended(end, last_sent, connection.loss(), &proof);
+                    return self.ended(end, last_sent, &connection, &proof);
                 }
                 () = tokio::time::sleep_until(proven_at.into()),
                     if matches!(proof, Proof::StandsAt(_)) =>
@@ -136,16 +136,16 @@ impl Graphite {
             if connection.has_ended() {
                 self.queue.cut_off();
                 let end = connection.ended().await;
-                return self.ended(end, last_sent, connection.loss(), &proof);
+                return self.ended(end, last_sent, &connection, &proof);
             }
             if !last_sent.is_continued_by(&part) && connection.has_arrived() {
                 last_sent = LastSent::default();
             }
             if let Err(error) = self.write(&connection, &part).await {
-                last_sent.repeat(&self.queue, connection.loss());
+                last_sent.repeat(&self.queue, &connection);
                 return Err(error);
             }
-            last_sent.add(self.queue.sent());
+            last_sent.add(self.queue.sent(), &connection);
             if matches!(proof, Proof::NothingSent) {
                 proof = Proof::StandsAt(Instant::now() + IN_DOUBT);
             }
@@ -153,15 +153,15 @@ impl Graphite {
     }
 
     /// The peer has ended the connection: what it may not have read is sent again.
-    fn ended(
+    fn ended<S: Stream>(
         &self,
         end: io::Result<()>,
         last_sent: LastSent,
-        loss: Loss,
+        connection: &Connection<S>,
         proof: &Proof,
     ) -> io::Result<()> {
-        if end.is_err() || loss == Loss::Sure || last_sent.is_recent() {
-            last_sent.repeat(&self.queue, loss);
+        if end.is_err() || !connection.has_arrived() || last_sent.is_recent() {
+            last_sent.repeat(&self.queue, connection);
         }
         match proof {
             Proof::StandsAt(_) => end.and(Err(closed_at_once())),
@@ -197,14 +197,13 @@ async fn finish<S: Stream>(
     let is_early = connection.has_ended();
     connection.finish();
     let ended = tokio::time::timeout(patience, connection.ended()).await;
-    let loss = connection.loss();
     let error = match ended {
         Ok(Err(error)) => error,
-        Ok(Ok(())) if is_early || loss == Loss::Sure => ended_early(),
+        Ok(Ok(())) if is_early || !connection.has_arrived() => ended_early(),
         // One that has not closed yet may be slow.
         Ok(Ok(())) | Err(_) => return Ok(()),
     };
-    last_sent.repeat(queue, loss);
+    last_sent.repeat(queue, &connection);
     Err(error)
 }
 
@@ -214,22 +213,23 @@ async fn finish<S: Stream>(
 /// Graphite overwrites equal points. Of too many bytes only the last are kept.
 #[derive(Default)]
 struct LastSent {
-    parts: VecDeque<Sent>,
+    /// Each with what was written of its connection up to its end, in bytes.
+    parts: VecDeque<(Sent, u64)>,
     size_bytes: u64,
     at: Option<Instant>,
 }
 
 impl LastSent {
     /// A part was written; `None` if it is not to be sent again any more.
-    fn add(&mut self, sent: Option<Sent>) {
+    fn add<S: Stream>(&mut self, sent: Option<Sent>, connection: &Connection<S>) {
         if let Some(sent) = sent {
             self.size_bytes += sent.part().size_bytes();
             self.at = Some(Instant::now());
-            self.parts.push_back(sent);
+            self.parts.push_back((sent, connection.written_bytes()));
         }
         while self.size_bytes > REPEATED_BYTES_MAX
             && self.parts.len() > 1
-            && let Some(first) = self.parts.pop_front()
+            && let Some((first, _)) = self.parts.pop_front()
         {
             self.size_bytes -= first.part().size_bytes();
         }
@@ -237,16 +237,18 @@ impl LastSent {
 
     fn is_continued_by(&self, part: &Part) -> bool {
         let last = self.parts.back();
-        last.is_some_and(|last| part.continues(last.part()))
+        last.is_some_and(|(last, _)| part.continues(last.part()))
     }
 
     fn is_recent(&self) -> bool {
         self.at.is_some_and(|at| at.elapsed() < IN_DOUBT)
     }
 
-    fn repeat(self, queue: &Queue, loss: Loss) {
-        for sent in self.parts {
-            queue.repeat(sent, loss);
+    /// Of a peer that reads some and goes, each time, only what it has not read counts as lost for sure,
+    /// so that each connection gets further.
+    fn repeat<S: Stream>(self, queue: &Queue, connection: &Connection<S>) {
+        for (sent, end_bytes) in self.parts {
+            queue.repeat(sent, connection.loss(end_bytes));
         }
     }
 }
@@ -309,15 +311,54 @@ const IN_DOUBT: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use bytes::Bytes;
 
     use super::*;
     use crate::sink::backlog::Order;
 
-    /// A connection whose peer ends it, perhaps before we do, and perhaps without all that was written.
+    /// A connection whose peer ends it, perhaps before we do, and after so many bytes.
     struct Ending {
         ended_before: bool,
-        has_all: bool,
+        read_bytes_max: u64,
+        written: Cell<u64>,
+    }
+
+    impl Ending {
+        fn after(read_bytes_max: u64, ended_before: bool) -> Connection<Ending> {
+            let ending = Ending {
+                ended_before,
+                read_bytes_max,
+                written: Cell::new(0),
+            };
+            Connection::new(ending, PATIENCE)
+        }
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn queue_of(part_count: u32) -> Queue {
+        let queue = Queue::new("test".to_owned(), Order::Arrival, 1 << 20);
+        for index in 0..part_count {
+            queue.push(Part {
+                end_unix_s: 1,
+                index,
+                lines: 10,
+                chunks: vec![Bytes::from_static(&[b'x'; 100])],
+            });
+        }
+        queue.close();
+        queue
+    }
+
+    async fn write_all(queue: &Queue, connection: &Connection<Ending>) -> LastSent {
+        let mut last_sent = LastSent::default();
+        while let Some(part) = queue.take().await {
+            connection.write(&part).await.expect("it takes all");
+            last_sent.add(queue.sent(), connection);
+        }
+        last_sent
     }
 
     impl Stream for Ending {
@@ -326,6 +367,7 @@ mod tests {
         }
 
         async fn write(&self, bytes: Bytes) -> io::Result<usize> {
+            self.written.set(self.written.get() + bytes.len() as u64);
             Ok(bytes.len())
         }
 
@@ -333,8 +375,8 @@ mod tests {
             self.ended_before
         }
 
-        fn has_arrived(&self) -> bool {
-            self.has_all
+        fn unacknowledged_bytes(&self) -> u64 {
+            self.written.get().saturating_sub(self.read_bytes_max)
         }
 
         fn finish(&self) {}
@@ -346,30 +388,37 @@ mod tests {
     async fn an_end_that_came_too_early_is_no_success() {
         let all = [(false, true), (true, true), (false, false), (true, false)];
         for (ended_before, has_all) in all {
-            let queue = Queue::new("test".to_owned(), Order::Arrival, 1000);
-            queue.push(Part {
-                end_unix_s: 1,
-                index: 0,
-                lines: 10,
-                chunks: vec![Bytes::from_static(&[b'x'; 100])],
-            });
-            queue.close();
-            queue.take().await.expect("the slot");
-            let mut last_sent = LastSent::default();
-            last_sent.add(queue.sent());
-            let stream = Ending {
-                ended_before,
-                has_all,
-            };
-            let in_order = !ended_before && has_all;
+            let queue = queue_of(1);
             let ended = async {
-                let patience = Duration::from_secs(20);
-                let connection = Connection::new(stream, patience);
-                finish(connection, last_sent, &queue, patience).await
+                let connection = Ending::after(if has_all { 100 } else { 99 }, ended_before);
+                let last_sent = write_all(&queue, &connection).await;
+                finish(connection, last_sent, &queue, PATIENCE).await
             };
             let ended = tokio::task::LocalSet::new().run_until(ended).await;
+            let in_order = !ended_before && has_all;
             assert_eq!(ended.is_ok(), in_order, "{ended_before} {has_all}");
             assert_eq!(queue.is_finished(), in_order, "otherwise it is sent again");
         }
+    }
+
+    /// Such a peer got the same beginning of the slot over and over, as long as it left anything unread.
+    #[tokio::test]
+    async fn a_peer_that_reads_a_little_and_goes_gets_further_with_each_connection() {
+        let queue = queue_of(8);
+        let all = async {
+            for count in 0.. {
+                if queue.is_finished() {
+                    return count;
+                }
+                assert!(count < 100, "it comes to no end");
+                let connection = Ending::after(150, false);
+                let last_sent = write_all(&queue, &connection).await;
+                last_sent.repeat(&queue, &connection);
+            }
+            unreachable!("it has returned")
+        };
+        // Of the first part, which its host had, it gets a second try; the others had theirs.
+        assert_eq!(tokio::task::LocalSet::new().run_until(all).await, 9);
+        assert_eq!(queue.counters().lines_doubtful, 80);
     }
 }

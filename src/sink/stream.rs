@@ -17,8 +17,9 @@ pub trait Stream: 'static {
     /// Whether the peer has ended the connection, or its half of it, seen before a read tells so.
     fn has_ended(&self) -> bool;
 
-    /// Whether the peer's kernel has acknowledged all that was written.
-    fn has_arrived(&self) -> bool;
+    /// How many of the bytes that were written the peer's kernel has not acknowledged; as many as there
+    /// may be if nobody knows.
+    fn unacknowledged_bytes(&self) -> u64;
 
     /// Says that nothing more is written; what was is still delivered, and reads go on.
     fn finish(&self);

@@ -79,10 +79,10 @@ impl Graphite {
                 false => self.write(&connection, &part).await,
             };
             if let Err(error) = written {
-                last_sent.repeat(&self.queue, connection.loss());
+                last_sent.repeat(&self.queue, &connection);
                 return Err(error);
             }
-            last_sent.add(self.queue.sent());
+            last_sent.add(self.queue.sent(), &connection);
         }
         Ok((connection, last_sent))
     }
