@@ -47,7 +47,9 @@ impl<'a> Account<'a> {
     ) -> Self {
         let own = |name: &str| own_sum(&received[0], name);
         let lost = received.each_ref().map(|sink| {
-            own(&format!("sink.{}.dropped_lines", sink.name)) + lost_at_stops(log, sink)
+            let of_sink = |what: &str| own(&format!("sink.{}.{what}", sink.name));
+            // What was in doubt and given up may be absent as well.
+            of_sink("dropped_lines") + of_sink("doubtful_lines") + lost_at_stops(log, sink)
         });
         let mut whole: HashMap<&Slot, f64> = HashMap::new();
         for (slot, value) in received.iter().flat_map(|sink| &sink.points) {

@@ -1,5 +1,6 @@
 //! Connections, local datagrams and the standard input.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -9,9 +10,9 @@ use std::thread;
 
 use rustix::process::Signal;
 
-use crate::support::DEADLINE;
 use crate::support::daemon::{Daemon, command, run};
 use crate::support::points::OWN;
+use crate::support::{DEADLINE, poll};
 
 /// With each event loop that there is.
 fn with_each_engine(scenario: impl Fn(&str)) {
@@ -77,6 +78,10 @@ fn each_line_of_500_connections_is_counted() {
                 sender.join().expect("all is sent");
             }
         });
+        // A stop reads on for a second at most, which a busy machine may need for itself.
+        poll("all to be read", || {
+            has_read_all(address.port()).then_some(())
+        });
         let points = daemon.stop_and_read();
         let of_each = (CONNECTIONS_EACH * LINE_COUNT) as f64;
         let sum = |name: &str| points.sum(&format!("stats.counters.{name}.count"));
@@ -87,6 +92,17 @@ fn each_line_of_500_connections_is_counted() {
         assert_eq!(points.own_sum("connections.accepted"), 500.0);
         points.assert_input_balances();
     });
+}
+
+/// Whether nothing waits in a connection to this port: `sl local_address rem_address st tx:rx ...`.
+fn has_read_all(port: u16) -> bool {
+    let of_port = format!(":{port:04X}");
+    let table = fs::read_to_string("/proc/net/tcp").expect("it can be read");
+    let rows = table
+        .lines()
+        .map(|row| row.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row.get(1).is_some_and(|local| local.ends_with(&of_port)))
+        .all(|row| row[4].ends_with(":00000000"))
 }
 
 /// Goal: whoever sends nothing, or half a line, holds up nobody. Method: the others' lines come out

@@ -141,6 +141,7 @@ fn of_a_flush_that_takes_longer_than_the_interval_no_slot_is_missing_or_double()
         // Ends the thread above also where this one fails.
         let _end = OnDrop(|| is_over.store(true, Ordering::Relaxed));
         while graphite.points().own_sum("flush.skipped_slots") == 0.0 {
+            assert!(sent < 3_000.0, "no flush was slow enough");
             sender.send("sent:10|c");
             sent += 10.0;
             let flushes = |points: &Points| points.own_values("datagrams").len();

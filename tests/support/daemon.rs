@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -262,11 +263,14 @@ pub(crate) fn catches_sigterm(process_id: u32) -> Option<()> {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // A test that does not stop it has it checked all the same.
-        if !thread::panicking() && self.is_running() {
-            self.assert_slots_balance();
-        }
+        // A test that does not stop it has it checked all the same; it ends whatever is found.
+        let is_checked = !thread::panicking() && self.is_running();
+        let found = is_checked
+            .then(|| panic::catch_unwind(AssertUnwindSafe(|| self.assert_slots_balance())));
         end(&mut self.child);
+        if let Some(Err(fault)) = found {
+            panic::resume_unwind(fault);
+        }
     }
 }
 
