@@ -141,8 +141,8 @@ pub struct Settings {
     /// [default: none]
     ///
     /// For a trial beside another daemon, which gets the same traffic. If that one is down or slow,
-    /// it misses datagrams, which are counted; nothing else happens. A host name is resolved once,
-    /// at start.
+    /// it misses datagrams, and nothing else happens; what the kernel refuses of them is counted,
+    /// which may be less. A host name is resolved once, at start.
     #[arg(long, value_name = "ADDRESS", help_heading = LISTENING, action = Append)]
     #[arg(value_parser = text::parse::<RepeatAddress>)]
     #[serde(with = "text::many")]

@@ -358,7 +358,7 @@ fn start_spooler(
     };
     spooler::start(Arc::clone(sink.queue()), place).map_err(|error| {
         let folder = folder.display();
-        let text = format!("cannot use {folder} as a spool: {error}; make it writable for us");
+        let text = format!("cannot use {folder} as a spool: {error}; the folder must be there for this daemon alone, and writable");
         io::Error::new(error.kind(), text)
     })
 }

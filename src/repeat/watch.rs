@@ -98,7 +98,7 @@ impl Watched {
         let reason = counts.reason.map(|errno| errno.to_string());
         let reason = reason.unwrap_or_else(|| "it refused before".to_owned());
         Some(format!(
-            "{unsaid} datagrams could not be repeated to {address}: {reason}; what ringstat itself \
+            "at least {unsaid} datagrams could not be repeated to {address}: {reason}; what ringstat itself \
              counts is complete"
         ))
     }
@@ -133,12 +133,18 @@ mod tests {
         };
         assert_eq!(said(0, 5, 0), None);
         let first = said(10, 5, 3).expect("a loss begins");
-        assert!(first.starts_with("3 datagrams could not"), "{first}");
+        assert!(
+            first.starts_with("at least 3 datagrams could not"),
+            "{first}"
+        );
         assert!(first.contains("127.0.0.1:9: Connection refused"), "{first}");
         assert_eq!(said(20, 0, 4), None, "too soon");
         assert_eq!(said(30, 0, 0), None, "no traffic");
         let later = said(70, 0, 2).expect("a minute later");
-        assert!(later.starts_with("6 datagrams could not"), "{later}");
+        assert!(
+            later.starts_with("at least 6 datagrams could not"),
+            "{later}"
+        );
         assert_eq!(said(75, 1, 1), None);
         let over = said(80, 5, 0).expect("it is over");
         assert!(over.contains("again; 1 more were not"), "{over}");
