@@ -2,6 +2,7 @@
 //! A shard shares nothing with the others. Hot path: no allocation for a known series, no lock,
 //! no log.
 
+mod recording;
 mod streams;
 
 use std::io;
@@ -13,14 +14,15 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::kernel::{Datagram, Receive, ReceiveCounters, SocketMemory, Visit};
 use crate::metric::{
-    Brakes, Gathered, Grants, InputRules, Interval, Limits, MetricType, Refusal, Refusals, Sample,
-    Samples, SetHash, Silence, Table, TableCounts,
+    Brakes, Gathered, Grants, InputRules, Interval, Limits, Refusal, Refusals, SetHash, Silence,
+    Table, TableCounts,
 };
-use crate::protocol::{self, LineCounts, Record};
+use crate::protocol::LineCounts;
 use crate::repeat::{RepeatCounts, Repeater};
-use crate::simd::{Level, Vectors, Work};
+use crate::simd::Level;
 use crate::tap::{NameCounts, Tap, TapRules};
 
+use recording::{Reading, Recorder, Refused};
 pub use streams::ConnectionCounts;
 
 /// What the flusher asks of a shard. It pulls the shard's waker after sending.
@@ -183,25 +185,6 @@ pub struct Shard {
     /// What it goes by from the next hand-over on.
     change: Option<ShardRules>,
 }
-
-/// The part of a shard that samples go to.
-#[derive(Debug)]
-struct Recorder {
-    table: Table,
-    samples: u64,
-    refused: Refused,
-}
-
-/// What was refused.
-#[derive(Debug)]
-struct Refused {
-    counts: Refusals,
-    lines: Vec<RefusedLine>,
-    lines_max: usize,
-}
-
-/// Bytes of a refused line that are kept.
-const REFUSED_LINE_BYTES_MAX: usize = 160;
 
 /// Series forgotten in a turn without datagrams: a millisecond of work at most. With datagrams it is
 /// a sixteenth, so that the next batch does not wait.
@@ -393,110 +376,6 @@ impl Visit for Shard {
             tap.datagram(bytes);
         }
         self.level.run(Reading { shard: self, bytes });
-    }
-}
-
-/// A datagram that is read and recorded.
-struct Reading<'a> {
-    shard: &'a mut Shard,
-    bytes: &'a [u8],
-}
-
-impl Work for Reading<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self, vectors: impl Vectors) {
-        let Reading { shard, bytes } = self;
-        let mut recording = Recording {
-            vectors,
-            gathered: std::mem::take(&mut shard.gathered),
-            recorder: &mut shard.recorder,
-        };
-        protocol::read(vectors, bytes, &mut shard.counts.lines, &mut recording);
-        recording.finish();
-        shard.gathered = recording.gathered.recycle();
-    }
-}
-
-impl Refused {
-    // In line: a flood of refused lines costs what good ones do.
-    #[inline]
-    fn count(&mut self, reason: Refusal, line: &[u8]) {
-        self.counts.count(reason);
-        if self.lines.len() < self.lines_max {
-            self.keep(reason, line);
-        }
-    }
-
-    #[cold]
-    fn keep(&mut self, reason: Refusal, line: &[u8]) {
-        let line = line[..line.len().min(REFUSED_LINE_BYTES_MAX)].into();
-        self.lines.push(RefusedLine { reason, line });
-    }
-}
-
-/// One datagram on its way into the table.
-struct Recording<'a, 's, V> {
-    vectors: V,
-    recorder: &'s mut Recorder,
-    gathered: Gathered<'a>,
-}
-
-impl<V: Vectors> Recording<'_, '_, V> {
-    /// Records what was gathered: a function of its own, since a datagram of many lines does it in
-    /// the midst of reading, too.
-    #[inline(always)]
-    fn finish(&mut self) {
-        self.vectors.run(Finishing {
-            recorder: self.recorder,
-            gathered: &mut self.gathered,
-        });
-    }
-}
-
-/// What was gathered, to be recorded.
-struct Finishing<'s, 'g, 'a> {
-    recorder: &'s mut Recorder,
-    gathered: &'g mut Gathered<'a>,
-}
-
-impl Work for Finishing<'_, '_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self, vectors: impl Vectors) {
-        let Recorder {
-            table,
-            samples,
-            refused,
-        } = self.recorder;
-        let refuse = |reason, line: &[u8]| refused.count(reason, line);
-        *samples += table.record_gathered(vectors, self.gathered, refuse);
-    }
-}
-
-impl<'a, V: Vectors> Record<'a> for Recording<'a, '_, V> {
-    fn record(&mut self, samples: &Samples<'_>) -> Result<(), Refusal> {
-        // Gauges stay in order.
-        if samples.metric_type() == MetricType::Gauge {
-            self.finish();
-        }
-        self.recorder.table.record(samples)?;
-        self.recorder.samples += samples.count() as u64;
-        Ok(())
-    }
-
-    fn refuse(&mut self, reason: Refusal, line: &[u8]) {
-        self.recorder.refused.count(reason, line);
-    }
-
-    // A call of its own would put the sample together in memory first.
-    #[inline(always)]
-    fn sample(&mut self, sample: &Sample<'a>) {
-        if self.recorder.table.gather(sample, &mut self.gathered) {
-            self.finish();
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a shard does whose lines come over streams.
 
-use super::{Recording, Shard};
+use super::Shard;
+use super::recording::Recording;
 use crate::kernel::Visit;
 use crate::protocol::{self, Block, Broken, Framing};
 use crate::simd::Baseline;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::UdpSocket;
 
+use super::recording::REFUSED_LINE_BYTES_MAX;
 use super::*;
 use crate::kernel::Turn;
 use crate::naming::Dialect;
