@@ -71,7 +71,7 @@ pub enum Statistic {
     Rate,
     /// Samples per second.
     SampleRate,
-    /// The value at this percentage, cut to a whole number.
+    /// The value at this percentage, cut to a whole number as statsite cuts it.
     Quantile(u8),
     /// Values below this.
     BinBelow(f64),

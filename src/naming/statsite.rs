@@ -7,7 +7,7 @@ use super::{
     EvenBins, ExtendedCounters, Histogram, NamingSettings, Point, Points, Series, Statistic, Value,
     head,
 };
-use crate::snapshot::{Distribution, Summary};
+use crate::snapshot::{Distribution, SumOrder, Summary};
 
 /// statsite's paths.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ impl Statsite {
             }
         };
         let included = self.included;
-        let totals = values.totals();
+        let totals = values.totals(SumOrder::Arrival);
         // What derives from the count derives from the one that is sent.
         let count = values.weight.round();
         fixed(included.sum, ".sum", totals.sum, Statistic::Sum);
@@ -217,7 +217,8 @@ impl Quantile {
         Quantile {
             percent,
             stat: format!(".p{word}"),
-            statistic: Statistic::Quantile(percent as u8),
+            // The peer cuts a product of doubles, in which 0.29 times 100 is a little less than 29.
+            statistic: Statistic::Quantile((percent / 100.0 * 100.0) as u8),
         }
     }
 }
@@ -328,6 +329,22 @@ mod tests {
     fn quantiles_keep_their_decimals_in_their_names() {
         for (percent, stat) in [(50.0, ".p50"), (99.9, ".p99_9"), (100.0, ".p100")] {
             assert_eq!(Quantile::new(percent).stat, stat);
+        }
+    }
+
+    #[test]
+    fn the_number_of_a_quantile_in_the_binary_stream_is_the_peers() {
+        for (percent, number) in [
+            (7.0, 7),
+            (29.0, 28),
+            (57.0, 56),
+            (58.0, 57),
+            (59.0, 59),
+            (99.9, 99),
+            (100.0, 100),
+        ] {
+            let statistic = Quantile::new(percent).statistic;
+            assert_eq!(statistic, Statistic::Quantile(number), "{percent}");
         }
     }
 

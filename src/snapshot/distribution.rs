@@ -23,6 +23,20 @@ pub struct Distribution<'a> {
     pub scale: f64,
     /// Sum, sum of squares, smallest and largest value where `values` are not exact.
     pub(super) exact: Option<ExactFigures>,
+    /// The sums of the values and of their squares, added as they came; only where every share is 1.
+    pub(super) arrival_sums: Option<Sums>,
+}
+
+/// A sum of values, and the sum of their squares.
+pub(super) type Sums = (f64, f64);
+
+/// In what order values are added: it decides the last digit of a sum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SumOrder {
+    /// From the smallest to the largest.
+    Value,
+    /// As they came, shard by shard; in order of value where weights or a sketch leave no other.
+    Arrival,
 }
 
 /// Figures that a sketch keeps exactly beside its bins.
@@ -102,10 +116,11 @@ impl Distribution<'_> {
     }
 
     /// What all values come to. Takes two passes over them, so ask once.
-    pub fn totals(&self) -> Totals {
-        let (sum, sum_squares) = match self.exact {
-            Some(exact) => (exact.sum, exact.sum_squares),
-            None => {
+    pub fn totals(&self, order: SumOrder) -> Totals {
+        let (sum, sum_squares) = match (self.exact, self.arrival_sums) {
+            (Some(exact), _) => (exact.sum, exact.sum_squares),
+            (None, Some(sums)) if order == SumOrder::Arrival => sums,
+            (None, _) => {
                 let all = self.lowest(self.received);
                 (all.sum, all.sum_squares)
             }
@@ -240,7 +255,7 @@ impl Distribution<'_> {
         }
     }
 
-    fn window(&self, k: u64, bound: f64, (sum, sum_squares): (f64, f64)) -> Window {
+    fn window(&self, k: u64, bound: f64, (sum, sum_squares): Sums) -> Window {
         Window {
             bound,
             count: k as f64 * self.scale,
@@ -250,11 +265,7 @@ impl Distribution<'_> {
     }
 
     /// The sums of values and of their squares, up to k shares; the last one perhaps in part.
-    fn shared_sums<'a>(
-        &self,
-        k: u64,
-        values: impl Iterator<Item = (&'a f64, &'a f64)>,
-    ) -> (f64, f64) {
+    fn shared_sums<'a>(&self, k: u64, values: impl Iterator<Item = (&'a f64, &'a f64)>) -> Sums {
         let mut missing = k as f64;
         let (mut sum, mut sum_squares) = (0.0, 0.0);
         for (&value, &share) in values {
@@ -273,7 +284,7 @@ impl Distribution<'_> {
 
 /// The sums of values and of their squares. Without shares there is nothing to wait for but the
 /// additions: a third of the time per value.
-fn plain_sums<'a>(values: impl Iterator<Item = &'a f64>) -> (f64, f64) {
+pub(super) fn plain_sums<'a>(values: impl Iterator<Item = &'a f64>) -> Sums {
     values.fold((0.0, 0.0), |(sum, sum_squares), value| {
         (sum + value, sum_squares + value * value)
     })
@@ -291,6 +302,7 @@ mod tests {
             weight: values.len() as f64,
             scale: 1.0,
             exact: None,
+            arrival_sums: None,
         }
     }
 
@@ -302,10 +314,10 @@ mod tests {
         let high = distribution.highest(2);
         assert_eq!((high.bound, high.sum, high.mean()), (3.0, 13.0, 6.5));
         assert_eq!(distribution.median(), 2.5);
-        let totals = distribution.totals();
+        let totals = distribution.totals(SumOrder::Value);
         assert_eq!((totals.sum, totals.sum_squares), (16.0, 114.0));
         assert_eq!(totals.mean, 4.0);
-        assert_eq!(plain(&[2.0, 4.0]).totals().deviation, 1.0);
+        assert_eq!(plain(&[2.0, 4.0]).totals(SumOrder::Value).deviation, 1.0);
     }
 
     #[test]
@@ -318,7 +330,7 @@ mod tests {
             scale: 2.0,
             ..plain(&[1.0, 5.0])
         };
-        let totals = distribution.totals();
+        let totals = distribution.totals(SumOrder::Value);
         assert_eq!((distribution.count(), totals.sum), (4.0, 16.0));
         assert_eq!(totals.mean, 4.0);
         let low = distribution.lowest(1);

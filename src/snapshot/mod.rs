@@ -14,7 +14,7 @@ mod quotas;
 mod texts;
 mod timers;
 
-pub use distribution::{Distribution, Middle, Totals, Window};
+pub use distribution::{Distribution, Middle, SumOrder, Totals, Window};
 pub use idle::{Idle, IdleRules, IdleTimes};
 pub use merger::{
     BrakeCounts, Lasting, Merger, MergerCounts, MergerSettings, Summary, TimerValues,

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::distribution::{Distribution, ExactFigures};
+use super::distribution::{Distribution, ExactFigures, plain_sums};
 use super::partial::Piece;
 use crate::metric::{Sketch, TimerCount, TimerPart};
 
@@ -154,6 +154,7 @@ impl MergedTimers {
             weight: count.weight,
             scale,
             exact: None,
+            arrival_sums: None,
         };
         if let Some(mut sketch) = self.sketches.remove(&slot) {
             for at in range {
@@ -171,6 +172,7 @@ impl MergedTimers {
             });
         } else if self.weights.is_empty() {
             let values = &mut self.values[range];
+            distribution.arrival_sums = Some(plain_sums(values.iter()));
             sort(values, &mut self.keys);
             distribution.values = values;
             return distribution;

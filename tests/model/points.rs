@@ -299,7 +299,7 @@ impl Points<'_> {
 
     fn statsite_timer(&mut self, name: &str, timer: &Timer, count: f64) {
         let n = timer.n();
-        let all = timer.all();
+        let all = timer.all_as_it_came();
         let count = count.round();
         self.stat(name, "sum", all.sum);
         self.stat(name, "sum_sq", all.sum_squares);

@@ -9,6 +9,9 @@ pub struct Entry {
 
 /// All values of one timer in one interval.
 pub struct Timer {
+    /// As they came.
+    arrived: Vec<Entry>,
+    /// In order of value.
     entries: Vec<Entry>,
     /// What each entry counts as, so that all of them together count as `n`.
     shares: Vec<f64>,
@@ -24,9 +27,10 @@ pub struct Window {
 }
 
 impl Timer {
-    /// Takes the values of an interval in any order; there is at least one.
-    pub fn new(mut entries: Vec<Entry>) -> Timer {
-        assert!(!entries.is_empty());
+    /// Takes the values of an interval as they came; there is at least one.
+    pub fn new(arrived: Vec<Entry>) -> Timer {
+        assert!(!arrived.is_empty());
+        let mut entries = arrived.clone();
         entries.sort_by(|a, b| a.value.total_cmp(&b.value));
         let n = entries.len() as f64;
         let weight: f64 = entries.iter().map(|entry| entry.weight).sum();
@@ -44,6 +48,7 @@ impl Timer {
             })
             .collect();
         Timer {
+            arrived,
             entries,
             shares,
             scale: weight / n,
@@ -113,14 +118,23 @@ impl Timer {
         }
     }
 
-    /// The sums over everything.
+    /// The sums over everything, added in order of value.
     pub fn all(&self) -> Window {
+        Timer::sums(&self.entries)
+    }
+
+    /// The sums over everything, added as it came.
+    pub fn all_as_it_came(&self) -> Window {
+        Timer::sums(&self.arrived)
+    }
+
+    fn sums(entries: &[Entry]) -> Window {
         let mut all = Window {
             count: 0.0,
             sum: 0.0,
             sum_squares: 0.0,
         };
-        for entry in &self.entries {
+        for entry in entries {
             all.count += entry.weight;
             all.sum += entry.weight * entry.value;
             all.sum_squares += entry.weight * entry.value * entry.value;
