@@ -137,9 +137,11 @@ impl Flusher {
         None
     }
 
-    /// Both parts of a slot that is not over yet are not merged any more, for this reason.
+    /// Both parts of a slot that is not over yet are not merged any more, for this reason. The next
+    /// flush counts it.
     pub(super) fn give_up_cut(&mut self, reason: &str) {
         if let Some(cut) = self.cut.take() {
+            self.slots_halved += 1;
             log::warn!(
                 "the slot up to {} loses its first part, which an earlier process has sent, where the rest \
                  is written over it: {reason} in the midst of it, after the flush interval was made \

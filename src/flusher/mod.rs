@@ -157,6 +157,8 @@ pub struct Flusher {
     books: Books,
     /// A slot that goes on from the process before, until it is flushed.
     cut: Option<Cut>,
+    /// Slots whose first part was given up since the last flush.
+    slots_halved: u64,
     /// What the members of sets are hashed with.
     set_keys: Option<SetKeys>,
 }
@@ -200,6 +202,7 @@ impl Flusher {
             growth_log: GrowthLog::new(Instant::now()),
             books: Books::default(),
             cut,
+            slots_halved: 0,
             set_keys: None,
             settings,
         }
@@ -232,7 +235,6 @@ impl Flusher {
             let reload = self.collector.begin_reload();
             self.flush(due, now, stopping);
             if stopping {
-                self.give_up_cut("a second restart came");
                 // What is sent from here on each sink accounts for when it ends.
                 self.close_books();
                 return self.collector.drops_counted();
@@ -309,6 +311,10 @@ impl Flusher {
             );
         }
         let cut = self.take_cut(due.end, &collected.intervals);
+        if stopping {
+            self.give_up_cut("a second restart came");
+        }
+        counts.slots_halved = std::mem::take(&mut self.slots_halved);
         let length = cut.as_ref().map_or(due.length, |cut| cut.slot.length);
         let time = FlushTime {
             end_unix_s: due.end.as_secs(),

@@ -109,6 +109,8 @@ pub struct FlushCounts {
     pub slots_skipped: u64,
     /// 1 if a slot with this end, or a later one, was flushed before.
     pub slots_repeated: u64,
+    /// 1 if of a slot that a restart cut in two the first part was given up.
+    pub slots_halved: u64,
 }
 
 /// Writes own metrics.

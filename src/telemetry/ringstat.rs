@@ -105,6 +105,7 @@ impl Ringstat {
         writer.number("flush.late_ms", milliseconds(flush.late));
         writer.total("flush.skipped_slots", flush.slots_skipped);
         writer.total("flush.repeated_slots", flush.slots_repeated);
+        writer.total("flush.halved_slots", flush.slots_halved);
         let percent = (flush.busiest_shard * 1000.0).round() / 10.0;
         writer.number("busiest_shard_percent", percent);
         for ((name, last), now) in self.sinks.iter_mut().zip(sinks) {

@@ -42,17 +42,36 @@ fn state(end: Duration) -> Vec<u8> {
     text.finish(Some(slot))
 }
 
+/// Settings with an interval of a second.
+fn settings_of_a_second() -> FlusherSettings {
+    FlusherSettings {
+        interval: SECOND,
+        align: true,
+        idle_rules: Dialect::Etsy.idle_rules(SECOND, IdleTimes::QUIET),
+        own: Some(own_lines("own")),
+        ..settings()
+    }
+}
+
+/// The same where a process has left this state.
+fn settings_that_find(state: Vec<u8>, folder: &std::path::Path) -> FlusherSettings {
+    let path = folder.join("state");
+    std::fs::write(&path, state).expect("a file");
+    let mut file = StateFile::new(path, Duration::ZERO);
+    file.read();
+    FlusherSettings {
+        state_file: Some(file),
+        ..settings_of_a_second()
+    }
+}
+
 /// Goal: a slot is sent whole where the process after the cut has a shorter interval, so that others end
 /// before it. Method: one is flushed before, in which the gauge moves; a sink that adds up gets the rest.
 #[test]
 fn a_slot_that_is_not_the_first_to_end_is_sent_whole_too() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("state");
     let end = next_end() + SECOND;
-    std::fs::write(&path, state(end)).expect("a file");
-    let mut file = StateFile::new(path, Duration::ZERO);
-    file.read();
-    let interval = SECOND;
+    let settings = settings_that_find(state(end), folder.path());
     let adding = outlet("adding");
     let keeping = Outlet {
         sink: SinkHandle::new(
@@ -63,13 +82,6 @@ fn a_slot_that_is_not_the_first_to_end_is_sent_whole_too() {
         encoding: Encoding::Text,
     };
     let queue = keeping.sink.queue().clone();
-    let settings = FlusherSettings {
-        interval,
-        align: true,
-        idle_rules: Dialect::Etsy.idle_rules(interval, IdleTimes::QUIET),
-        state_file: Some(file),
-        ..settings()
-    };
     let mut rig = Rig::with_outlets(settings, vec![adding, keeping]);
     rig.record("a:1|c\ng:+1|g");
     assert!(matches!(rig.wait_for_question(), Command::Flush(_)));
@@ -86,4 +98,24 @@ fn a_slot_that_is_not_the_first_to_end_is_sent_whole_too() {
         let levels: Vec<f64> = values("stats.gauges.g").collect();
         assert_eq!(levels, [6.0, 7.0]);
     }
+}
+
+/// Goal: a first part that is given up is counted. Method: settings are read again before the end of the
+/// slot that was cut.
+#[test]
+fn a_first_part_that_is_given_up_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let end = next_end() + SECOND;
+    let mut rig = Rig::with(settings_that_find(state(end), folder.path()));
+    let done = rig.reload(settings_of_a_second(), vec![rig.outlet()]);
+    rig.flush();
+    done.recv().expect("the flusher goes on");
+    rig.record("a:2|c");
+    rig.flush();
+    rig.stop();
+    let parts = rig.parts();
+    let values = |path| parts.iter().flat_map(move |part| values_of(path, part));
+    assert_eq!(values("stats.counters.a.count").sum::<f64>(), 2.0);
+    let halved: Vec<f64> = values("own.flush.halved_slots").collect();
+    assert_eq!(halved, [0.0, 1.0, 0.0]);
 }

@@ -17,7 +17,7 @@ fn shard_rules(input: InputRules) -> ShardRules {
 
 impl Rig {
     /// The sink of the rig.
-    fn outlet(&self) -> Outlet {
+    pub(super) fn outlet(&self) -> Outlet {
         Outlet {
             sink: SinkHandle::new(
                 SinkAddress::console(),
@@ -29,7 +29,7 @@ impl Rig {
     }
 
     /// Tells the flusher to go on in this way. The channel tells when it does.
-    fn reload(&self, settings: FlusherSettings, outlets: Vec<Outlet>) -> Receiver<()> {
+    pub(super) fn reload(&self, settings: FlusherSettings, outlets: Vec<Outlet>) -> Receiver<()> {
         let (sender, done) = channel();
         let reload = Reload {
             shards: shard_rules(settings.input_rules),
@@ -42,7 +42,7 @@ impl Rig {
         done
     }
 
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         assert!(matches!(self.wait_for_question(), Command::Flush(_)));
         self.answer();
     }
