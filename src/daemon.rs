@@ -2,6 +2,7 @@
 
 mod background;
 mod control;
+mod drops_note;
 mod heritage;
 mod listening;
 mod management;
@@ -107,7 +108,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     let state_file = rules::state_file(config);
     // What usually fails at start comes before the daemon leaves the terminal.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
-    let (heritage, mut inherited) = Heritage::take()?;
+    let (heritage, mut inherited) = Heritage::take(config.state_file.as_deref())?;
     // These first: what nobody else has a use for is where lines come in.
     let management = Management::bind(config, &mut inherited)?;
     let liveness = streams::bind_liveness(config, &mut inherited)?;

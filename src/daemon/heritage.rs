@@ -1,13 +1,12 @@
 //! What an earlier process or a socket unit hands over to this one, and what this one leaves to the
 //! next.
 
-use std::collections::HashMap;
-use std::io::{self, Read};
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 
 use super::StartError;
+use super::drops_note::{self, Drops};
 use super::management::Management;
 use super::shards::ShardSockets;
 use super::streams::Streams;
@@ -19,34 +18,38 @@ use crate::transport::{BindAddress, Bound, Inherited, Origin};
 /// The store, and what was left in it beside sockets.
 pub(super) struct Heritage {
     store: Store,
-    /// What the kernel had dropped of a socket when an earlier process counted last, by the
-    /// socket's cookie, which is its own for as long as it lives (socket(7), SO_COOKIE).
-    drops: HashMap<u64, u32>,
+    /// What the kernel had dropped when an earlier process counted last.
+    drops: Drops,
+    /// Where the next process looks for that, if the sockets are handed over whatever the store does.
+    drops_file: Option<PathBuf>,
 }
 
-/// The name of the note with the drops in the store.
-const NOTE: &str = "store/drops";
-
-/// More than the note of any daemon: 32 bytes for each socket.
-const NOTE_BYTES_MAX: u64 = 1 << 16;
-
 impl Heritage {
-    /// Takes what was handed over. No thread may run yet.
-    pub(super) fn take() -> Result<(Heritage, Inherited), StartError> {
+    /// Takes what was handed over, and what lies beside the state file. No thread may run yet.
+    pub(super) fn take(state_file: Option<&Path>) -> Result<(Heritage, Inherited), StartError> {
         let store = Store::here();
-        let mut drops = HashMap::new();
+        let drops_file = state_file.map(drops_note::beside);
+        let mut drops = drops_file
+            .as_deref()
+            .map(drops_note::from_file)
+            .unwrap_or_default();
         let mut sockets = Vec::new();
         for handed in service::handed_over().map_err(StartError::new)? {
-            if handed.name == NOTE {
-                drops = read_note(handed.socket);
+            if handed.name == drops_note::IN_STORE {
+                drops.extend(drops_note::from_store(handed.socket));
                 // It tells of one stop. After a crash no note is better than an old one.
-                store.remove(NOTE);
+                store.remove(drops_note::IN_STORE);
             } else {
                 sockets.push((handed.name, handed.socket));
             }
         }
+        let heritage = Heritage {
+            store,
+            drops,
+            drops_file: drops_file.filter(|_| !sockets.is_empty()),
+        };
         let inherited = Inherited::new(sockets, STORED).map_err(StartError::new)?;
-        Ok((Heritage { store, drops }, inherited))
+        Ok((heritage, inherited))
     }
 
     /// The sockets of each shard, with what the kernel dropped of them before this process had them.
@@ -133,23 +136,18 @@ impl Heritage {
 
     /// Leaves a note of what was counted last, so that the next process counts on from there.
     pub(super) fn leave_drops(&self, counted: &[(u64, u32)]) {
-        let note: String = counted
-            .iter()
-            .map(|(cookie, drops)| format!("{cookie} {drops}\n"))
-            .collect();
-        if !self.store.is_there() || note.is_empty() {
+        if counted.is_empty() {
             return;
         }
-        // What one end was told waits in the other, which the store keeps.
-        let left = UnixStream::pair().and_then(|(mut told, kept)| {
-            io::Write::write_all(&mut told, note.as_bytes())?;
-            Ok(kept)
-        });
-        match left {
-            Ok(kept) => drop(self.store.keep(NOTE, kept)),
-            Err(error) => log::warn!(
-                "cannot tell the next process what the kernel has dropped so far: {error}"
-            ),
+        let mut left = Ok(());
+        if self.store.is_there() {
+            left = drops_note::leave_in_store(self.store, counted);
+        }
+        if let Some(path) = &self.drops_file {
+            left = left.and(drops_note::leave_in_file(path, counted));
+        }
+        if let Err(error) = left {
+            log::warn!("cannot tell the next process what the kernel has dropped so far: {error}");
         }
     }
 }
@@ -167,17 +165,4 @@ fn places_of(bound: &Bound, wanted: Origin) -> Vec<SocketAddr> {
     let places = bound.addresses.iter().zip(&bound.origins);
     let places = places.filter(|(_, origin)| **origin == wanted);
     places.map(|(address, _)| *address).collect()
-}
-
-/// Lines of a cookie and a number each; what is none is left out.
-fn read_note(note: OwnedFd) -> HashMap<u64, u32> {
-    let (mut text, note) = (String::new(), UnixStream::from(note));
-    // All of it is there. Half a note is better than none.
-    let _ = note.set_nonblocking(true);
-    let _ = note.take(NOTE_BYTES_MAX).read_to_string(&mut text);
-    let numbers = text.lines().filter_map(|line| {
-        let (cookie, drops) = line.split_once(' ')?;
-        Some((cookie.parse().ok()?, drops.parse().ok()?))
-    });
-    numbers.collect()
 }

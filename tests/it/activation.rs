@@ -162,14 +162,11 @@ fn names_in_store(address: SocketAddr) -> [String; 2] {
 
 /// Goal: what the kernel drops while no daemon runs is counted by the next one, once. Method: more
 /// than a small receive buffer holds, between two daemons; both count drops of their own before.
-#[test]
-fn drops_between_two_processes_are_counted_by_the_second() {
-    let (manager, address) = (Manager::start(), address_of_ours());
-    let arguments = format!("-b {address} --shards 1 --receive-buffer 64KiB");
+fn assert_drops_are_counted_once(manager: &Manager, arguments: &str, between: impl Fn()) {
     let mut sent = 0;
     let mut counted = 0;
     for _ in 0..3 {
-        let mut daemon = start(&manager, ringstat(), &arguments);
+        let mut daemon = start(manager, ringstat(), arguments);
         let sender = daemon.sender();
         daemon.pause();
         for _ in 0..2_000 {
@@ -184,10 +181,33 @@ fn drops_between_two_processes_are_counted_by_the_second() {
             sender.send("a:1|c");
         }
         sent += 4_000;
+        between();
     }
-    let last = start(&manager, ringstat(), &arguments).stop_and_read();
+    let last = start(manager, ringstat(), arguments).stop_and_read();
     counted += (last.sum("stats.counters.a.count") + last.own_sum("kernel_drops")) as u64;
     assert_eq!(counted, sent);
+}
+
+#[test]
+fn drops_between_two_processes_are_counted_by_the_second() {
+    let (manager, address) = (Manager::start(), address_of_ours());
+    let arguments = format!("-b {address} --shards 1 --receive-buffer 64KiB");
+    assert_drops_are_counted_once(&manager, &arguments, || {});
+}
+
+/// Here the note lies beside the state file.
+#[test]
+fn drops_of_a_units_socket_are_counted_by_the_second_process_without_a_store() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut manager = Manager::start();
+    let [socket] = shared_sockets(1).try_into().expect("one socket");
+    manager.hold("ringstat.socket", socket);
+    let state_file = folder.path().join("state");
+    let arguments = format!(
+        "--receive-buffer 64KiB --state-file {}",
+        state_file.display()
+    );
+    assert_drops_are_counted_once(&manager, &arguments, || manager.let_go());
 }
 
 /// Goal: a killed daemon loses only what it had in its hands, and its successor has the sockets.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use reading::{Slot, State};
 pub use text::{Head, SlotText, StateText, seal};
+pub use writing::replace_file;
 
 use crate::metric::SetHash;
 use writing::Writing;

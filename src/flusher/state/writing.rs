@@ -60,7 +60,7 @@ impl Writing {
         let thread = thread::Builder::new().name("state".to_owned());
         let started = thread.spawn(move || {
             // If nobody listens the daemon has given up waiting.
-            let _ = done.send(write(&path, &state));
+            let _ = done.send(replace_file(&path, &state));
         });
         match started {
             Ok(_) => (self.under_way, self.began) = (Some(under_way), Instant::now()),
@@ -123,11 +123,14 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
         })
 }
 
-/// Writes beside the file and puts it in place when it is complete and on the disk.
-fn write(path: &Path, state: &[u8]) -> io::Result<()> {
+/// Writes beside a file, for this user alone, and puts it in place when it is complete and on the disk.
+///
+/// # Errors
+/// If that fails; the file is as before then.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path);
     let mut file = create(&beside)?;
-    file.write_all(state)?;
+    file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());

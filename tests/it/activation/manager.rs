@@ -88,6 +88,12 @@ impl Manager {
         told.kept.iter().map(|kept| kept.name.clone()).collect()
     }
 
+    /// Lets go of all that it was asked to keep, as one without a store never has any of it.
+    pub(crate) fn let_go(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.kept.clear();
+    }
+
     /// Waits until so many sockets are kept.
     pub(crate) fn wait_for_kept(&self, count: usize) -> Vec<String> {
         poll("sockets in the store", || {
