@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+// What the log says at a stop of what was lost.
+mod account;
 // A process that is stopped, a clock that is set.
 mod clock;
 // What became of everything, slot by slot, and where that is asked.
