@@ -20,6 +20,8 @@ mod outages_disk;
 mod overload;
 // Slots that wait for their moment.
 mod spread;
+// Names that somebody chose.
+mod hostile;
 // No trouble at all, which is what the others are held against.
 mod quiet;
 

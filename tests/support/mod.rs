@@ -10,6 +10,7 @@ pub(crate) mod kept;
 pub(crate) mod ledger;
 pub(crate) mod lines;
 pub(crate) mod link;
+pub(crate) mod memory;
 pub(crate) mod open_loop;
 pub(crate) mod points;
 pub(crate) mod udp;
