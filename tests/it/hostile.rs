@@ -1,11 +1,17 @@
-//! Somebody who means harm: names that were chosen against a hash that got known.
+//! Somebody who means harm: names that were chosen against a hash that got known, and requests in a ring
+//! that somebody else may write to.
 
 mod index;
+mod queue;
+
+use rustix::io::Errno;
 
 use crate::support::daemon::Daemon;
 use crate::support::memory::Memory;
 use crate::support::udp::{ReceiveQueue, Sender};
+use crate::support::{poll, skip};
 use index::{Index, bucket_count};
+use queue::{Request, rings_of_shards};
 
 /// Sends one of each of these counters, many in a datagram.
 fn send_names(sender: &Sender, queue: &ReceiveQueue, names: &[String]) {
@@ -73,4 +79,68 @@ fn names_chosen_against_one_daemon_do_not_crowd_in_another() {
 
 fn path_of(name: &str) -> String {
     format!("stats.counters.{name}.count")
+}
+
+/// Operations and a flag that no shard asks for, with their numbers in the kernel.
+const REFUSED: [(&str, Request); 5] = [
+    ("IORING_OP_NOP", plain(0)),
+    ("IORING_OP_CONNECT", plain(16)),
+    ("IORING_OP_OPENAT", plain(18)),
+    ("IORING_OP_SEND", plain(26)),
+    (
+        "IORING_OP_ASYNC_CANCEL with IOSQE_ASYNC",
+        Request {
+            operation: CANCEL,
+            flags: 1 << 4,
+        },
+    ),
+];
+
+/// `IORING_OP_ASYNC_CANCEL`
+const CANCEL: u8 = 14;
+
+const fn plain(operation: u8) -> Request {
+    Request {
+        operation,
+        flags: 0,
+    }
+}
+
+/// Goal: who can write to a shard's ring can have it neither open a file nor connect, and stops nothing.
+/// Method: requests in the memory of each ring, which the daemon submits with its own, and one of a kind
+/// that it makes itself. Then traffic.
+#[test]
+fn a_shards_ring_refuses_what_somebody_else_queues() {
+    const SHARDS: usize = 2;
+    let daemon = Daemon::start(&format!(
+        "-b 127.0.0.1:0 -f 1 --shards {SHARDS} --engine io_uring"
+    ));
+    let Some(memory) = Memory::of(&daemon) else {
+        return;
+    };
+    let rings = || Some(rings_of_shards(&daemon)).filter(|rings| rings.len() == SHARDS);
+    for ring in poll("a receive in each ring", rings) {
+        if !ring.is_shown(&memory) {
+            return skip("/proc/PID/mem shows no rings before kernel 6.10");
+        }
+        let result = |request| {
+            let result = ring.ask(&daemon, &memory, request);
+            (result < 0).then(|| Errno::from_raw_os_error(-result))
+        };
+        // Not refused: it is the receive that it cancels, which the shard arms again.
+        assert_eq!(result(plain(CANCEL)), None);
+        for (name, request) in REFUSED {
+            assert_eq!(result(request), Some(Errno::ACCESS), "{name}");
+        }
+    }
+    let queue = ReceiveQueue::of(&daemon);
+    for sender in (0..8).map(|_| daemon.sender()) {
+        sender.send_all(&queue, (0..500).map(|_| "sent:1|c"));
+    }
+    daemon.wait_for_ledger("all samples", |it| it.samples() == 4_000);
+    poll("a receive in each ring", rings);
+    let points = daemon.stop_and_read();
+    points.assert_input_balances();
+    assert_eq!(points.own_sum("kernel_drops"), 0.0);
+    assert_eq!(points.sum("stats.counters.sent.count"), 4_000.0);
 }

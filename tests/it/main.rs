@@ -20,7 +20,7 @@ mod outages_disk;
 mod overload;
 // Slots that wait for their moment.
 mod spread;
-// Names that somebody chose.
+// Chosen names, and rings that somebody else writes to.
 mod hostile;
 // No trouble at all, which is what the others are held against.
 mod quiet;
