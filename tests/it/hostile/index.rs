@@ -21,12 +21,18 @@ const BUCKET_ENTRIES: usize = 5;
 const SLOTS_AT: usize = 2 * BUCKET_ENTRIES;
 const PASSED_AT: usize = 3 * BUCKET_ENTRIES;
 
-/// Of so many entries a bucket on average the index grows.
+/// Of so many entries a bucket on average the index grows, and a small one.
 const LOAD_MAX: usize = 4;
+const SMALL_LOAD_MAX: usize = 2;
+
+/// As many buckets are no small index any more.
+const SMALL_BUCKETS: usize = 1024;
 
 /// How many buckets an index of so many names has.
 pub(crate) fn bucket_count(names: usize) -> usize {
-    names.div_ceil(LOAD_MAX).next_power_of_two()
+    let small = names.div_ceil(SMALL_LOAD_MAX).next_power_of_two();
+    let large = names.div_ceil(LOAD_MAX).next_power_of_two();
+    small.min(large.max(SMALL_BUCKETS))
 }
 
 impl Index {
