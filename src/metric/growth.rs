@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn what_grows_most_is_found_among_more_beginnings_than_are_kept() {
         let (mut one, mut two) = (Growth::default(), Growth::default());
-        let count = if cfg!(miri) { 400 } else { 10_000 };
+        let count = if cfg!(miri) { 60 } else { 10_000 };
         for number in 0..count {
             one.note_new(format!("noise.{number}.x").as_bytes());
             two.note_refused(format!("noise.{number}.y").as_bytes());

@@ -54,8 +54,8 @@ const BIN_BYTES: usize = 96;
 const SET_COPIES: usize = 3;
 
 /// However small the ceiling is, so many values and bins are kept before they are folded: folding
-/// fewer at a time would cost as much as a flush.
-const VALUES_MIN: usize = 16_384;
+/// fewer at a time would cost as much as a flush. Fewer under Miri, where that takes minutes.
+const VALUES_MIN: usize = if cfg!(miri) { 256 } else { 16_384 };
 
 impl Budget {
     /// A half for series, a quarter for values, an eighth each for bins and for members of sets.

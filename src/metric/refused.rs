@@ -5,8 +5,9 @@ use super::brakes::Rule;
 use super::column::REFUSED_SLOTS;
 use super::refusal::Refusal;
 
-/// So many are remembered in a table; names beyond that are held against the rules each time.
-pub(super) const REFUSED_MAX: usize = 16_384;
+/// So many are remembered in a table; names beyond that are held against the rules each time. Fewer
+/// under Miri, where each takes milliseconds.
+pub(super) const REFUSED_MAX: usize = if cfg!(miri) { 64 } else { 16_384 };
 
 /// A longer spelling is not remembered, so that the memory of all is bounded: 5 MiB in a table.
 pub(super) const REFUSED_BYTES_MAX: usize = 256;
