@@ -75,7 +75,8 @@ mod tests {
         assert_eq!(chunk.as_ptr(), place);
         let mut second = buffers.open(CHUNK_BYTES);
         second.fill(b'b');
-        assert!(chunk.iter().all(|&byte| byte == b'a'));
+        let step = if cfg!(miri) { 997 } else { 1 };
+        assert!(chunk.iter().step_by(step).all(|&byte| byte == b'a'));
         drop(chunk);
         assert_eq!(buffers.open(CHUNK_BYTES).as_ptr(), place);
     }

@@ -22,8 +22,8 @@ use crate::naming::Point;
 
 /// Output leaves in chunks of at most so many bytes, unless one line or message is longer. Measured
 /// with the write to a socket: 64 KiB cost a quarter more, 1 MiB costs the same, and with 4 MiB a
-/// flush takes longer, as the sink begins late.
-pub const CHUNK_BYTES: usize = 256 << 10;
+/// flush takes longer, as the sink begins late. Less under Miri, which takes minutes to fill one.
+pub const CHUNK_BYTES: usize = if cfg!(miri) { 16 << 10 } else { 256 << 10 };
 
 /// The formats that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,6 +23,10 @@ fn check_javascript(number: f64) {
 
 #[track_caller]
 fn check_printf(number: f64) {
+    // The standard library's bignums take seconds there.
+    if cfg!(miri) && !(1e-30..1e30).contains(&number.abs()) {
+        return;
+    }
     assert_eq!(text_of(Value::Fixed(number)), format!("{number:.6}"));
 }
 
@@ -106,10 +110,10 @@ fn the_whole_form_rounds_half_away_from_zero() {
 /// next to them.
 #[test]
 fn numbers_at_every_edge_are_javascripts_and_printfs() {
-    let step = if cfg!(miri) { 97 } else { 1 };
+    let (step, twos_step) = if cfg!(miri) { (400, 1_200) } else { (1, 1) };
     let tens = (-323..=308).step_by(step);
     let tens = tens.map(|power| format!("1e{power}").parse().expect("a number"));
-    let twos = (-1_074..=1_023).step_by(step);
+    let twos = (-1_074..=1_023).step_by(twos_step);
     let twos = twos.map(|power| 2f64.powi(power));
     let edges = [f64::MAX, f64::MIN_POSITIVE, 5e-324, 1e15 - 0.125, 0.0005];
     for number in tens.chain(twos).chain(edges) {
@@ -130,7 +134,7 @@ fn numbers_at_every_edge_are_javascripts_and_printfs() {
 
 #[test]
 fn fractions_of_few_decimals_are_javascripts() {
-    for numerator in (0..20_000).step_by(if cfg!(miri) { 2_003 } else { 1 }) {
+    for numerator in (0..20_000).step_by(if cfg!(miri) { 9_001 } else { 1 }) {
         for denominator in [1000.0, 10.0, 2.0, 3.0, 60.0, 9_999.0] {
             let number = f64::from(numerator) / denominator;
             // What a sum of such fractions comes to is next to one.
@@ -153,7 +157,7 @@ fn fractions_of_few_decimals_are_javascripts() {
 #[test]
 fn random_doubles_are_javascripts_and_printfs() {
     let mut random = fastrand::Rng::with_seed(3);
-    for _ in 0..if cfg!(miri) { 30 } else { 300_000 } {
+    for _ in 0..if cfg!(miri) { 8 } else { 300_000 } {
         let number = f64::from_bits(random.u64(..));
         if number.is_finite() {
             check_javascript(number);
