@@ -10,6 +10,8 @@
 mod compare;
 #[path = "pipeline/daemon.rs"]
 mod daemon;
+#[path = "support/engines.rs"]
+mod engines;
 mod model;
 mod pipeline;
 #[path = "model/vectors.rs"]
@@ -33,8 +35,6 @@ const ATTEMPTS_MAX: usize = 10;
 
 /// Goes before the daemon's own metrics, and before no vector's.
 const OWN_PREFIX: &str = "own_metrics";
-
-const ENGINES: [&str; 2] = ["io_uring", "recvmmsg"];
 
 /// How the vectors come to a daemon.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,11 @@ fn the_daemon_gives_what_was_recorded() {
     let runs: Vec<_> = Naming::ALL
         .into_iter()
         .flat_map(|naming| Way::ALL.map(|way| (naming, way)))
-        .flat_map(|(naming, way)| ENGINES.map(|engine| (naming, way, engine)))
+        .flat_map(|(naming, way)| {
+            engines::engines()
+                .iter()
+                .map(move |engine| (naming, way, *engine))
+        })
         .map(|(naming, way, engine)| {
             let run = thread::spawn(move || wrong_lines(naming, way, engine));
             (format!("{naming:?}, {way:?}, {engine}"), run)

@@ -1,6 +1,7 @@
 //! Nothing that arrives goes uncounted: many senders, hostile ones, more than the kernel holds.
 
 use crate::support::daemon::Daemon;
+use crate::support::engines::engines;
 use crate::support::udp::{ReceiveQueue, Sender};
 
 /// Goal: each of many senders is counted to the last datagram. Method: 10,000 datagrams from 50
@@ -146,7 +147,7 @@ fn hostile_datagram(random: &mut fastrand::Rng) -> Vec<u8> {
 /// paused, and more datagrams than fit.
 #[test]
 fn datagrams_that_the_kernel_drops_are_counted() {
-    for engine in ["io_uring", "recvmmsg"] {
+    for engine in engines() {
         let daemon = Daemon::start(&format!(
             "-b 127.0.0.1:0 -f 0.2 --shards 1 --engine {engine} --receive-buffer 64KiB \
              --max-datagram 1024"

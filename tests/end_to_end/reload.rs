@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::daemon::{Daemon, command};
+use crate::support::engines::has_io_uring;
 use crate::support::graphite::Graphite;
 use crate::support::points::{OWN, Points};
 use crate::support::poll;
@@ -108,6 +109,9 @@ fn assert_nothing_is_lost(arguments: &str) {
 
 #[test]
 fn a_reload_under_load_loses_nothing_with_io_uring() {
+    if !has_io_uring() {
+        return;
+    }
     assert_nothing_is_lost("--engine io_uring --shards 2");
 }
 

@@ -6,6 +6,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::support::daemon::Daemon;
+use crate::support::engines::has_io_uring;
 use crate::support::graphite::Graphite;
 use crate::support::poll;
 use crate::support::udp::{ReceiveQueue, Sender};
@@ -18,11 +19,17 @@ const SENT_COUNT_MAX: u64 = 3_000_000;
 
 #[test]
 fn sigterm_under_load_loses_nothing_with_io_uring_and_one_shard() {
+    if !has_io_uring() {
+        return;
+    }
     assert_nothing_is_lost("--engine io_uring --shards 1", Signal::TERM);
 }
 
 #[test]
 fn sigterm_under_load_loses_nothing_with_io_uring_and_two_shards() {
+    if !has_io_uring() {
+        return;
+    }
     assert_nothing_is_lost("--engine io_uring --shards 2", Signal::TERM);
 }
 

@@ -11,13 +11,14 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, command, run};
+use crate::support::engines::engines;
 use crate::support::points::OWN;
 use crate::support::{DEADLINE, poll};
 
 /// With each event loop that there is.
 fn with_each_engine(scenario: impl Fn(&str)) {
-    for engine in ["--engine io_uring", "--engine recvmmsg"] {
-        scenario(engine);
+    for engine in engines() {
+        scenario(&format!("--engine {engine}"));
     }
 }
 

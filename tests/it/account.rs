@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use crate::outages::SENT;
 use crate::support::daemon::Daemon;
+use crate::support::engines::engines;
 use crate::support::graphite::{ReservedPort, sink_of};
 use crate::support::points::Points;
 
@@ -148,7 +149,7 @@ fn drops_told(log: &[String]) -> u64 {
 #[test]
 fn at_a_stop_the_log_tells_of_all_that_the_kernel_dropped() {
     const FLOOD: u64 = 4_000;
-    for engine in ["io_uring", "recvmmsg"] {
+    for engine in engines() {
         let mut daemon = Daemon::start(&format!(
             "-b 127.0.0.1:0 -f 0.2 --shards 2 --engine {engine} --receive-buffer 64KiB \
              --max-datagram 1024"

@@ -16,6 +16,7 @@ use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::daemon::{Daemon, run};
+use crate::support::engines::has_io_uring;
 use crate::support::open_loop::{OpenLoop, RATE, RECEIVE_BUFFER_BYTES, has_large_buffers};
 use crate::support::points::{OWN, Points};
 use crate::support::poll;
@@ -118,6 +119,9 @@ fn assert_nothing_is_lost(manager: &Manager, arguments: &str) {
 
 #[test]
 fn a_restart_and_an_upgrade_on_sockets_of_a_unit_lose_nothing_with_io_uring() {
+    if !has_io_uring() {
+        return;
+    }
     let mut manager = Manager::start();
     for socket in shared_sockets(2) {
         manager.hold("ringstat.socket", socket);
@@ -136,6 +140,9 @@ fn a_restart_and_an_upgrade_on_sockets_of_a_unit_lose_nothing_with_recvmmsg() {
 
 #[test]
 fn a_restart_and_an_upgrade_with_a_store_lose_nothing_with_io_uring() {
+    if !has_io_uring() {
+        return;
+    }
     let (manager, address) = (Manager::start(), address_of_ours());
     assert_nothing_is_lost(
         &manager,

@@ -9,6 +9,7 @@ use std::process::Command;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use crate::support::daemon::Daemon;
+use crate::support::engines::has_io_uring;
 use crate::support::graphite::Graphite;
 use crate::support::udp::ReceiveQueue;
 
@@ -62,7 +63,10 @@ fn without_io_uring_nothing_is_lost() {
     let mut daemon = Daemon::spawn(command);
     let engine = daemon.log.wait_for_text("udp: using");
     assert!(engine.contains("using the recvmmsg engine"), "{engine}");
-    assert!(engine.contains("blocked by seccomp"), "{engine}");
+    // Where more than the filter forbids it, the log may name that.
+    if has_io_uring() {
+        assert!(engine.contains("blocked by seccomp"), "{engine}");
+    }
     let queue = ReceiveQueue::of(&daemon);
     for sender in (0..4).map(|_| daemon.sender()) {
         sender.send_all(&queue, (0..5_000).map(|_| "sent:1|c"));

@@ -7,6 +7,7 @@ mod queue;
 use rustix::io::Errno;
 
 use crate::support::daemon::Daemon;
+use crate::support::engines::has_io_uring;
 use crate::support::memory::Memory;
 use crate::support::udp::{ReceiveQueue, Sender};
 use crate::support::{poll, skip};
@@ -112,6 +113,9 @@ const fn plain(operation: u8) -> Request {
 #[test]
 fn a_shards_ring_refuses_what_somebody_else_queues() {
     const SHARDS: usize = 2;
+    if !has_io_uring() {
+        return;
+    }
     let daemon = Daemon::start(&format!(
         "-b 127.0.0.1:0 -f 1 --shards {SHARDS} --engine io_uring"
     ));

@@ -10,6 +10,7 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, Ended, command, run};
+use crate::support::engines::engines;
 use crate::support::graphite::{Graphite, ReservedPort};
 use crate::support::points::OWN;
 use crate::support::poll;
@@ -35,7 +36,7 @@ const REFUSED: [(&str, &str); 9] = [
 /// and has room for little, and one that is dead and has a spool.
 #[test]
 fn every_slot_balances_with_everything_in_it() {
-    for engine in ["io_uring", "recvmmsg"] {
+    for engine in engines() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let (works, dead, away) = (Graphite::start(), ReservedPort::new(), ReservedPort::new());
@@ -105,7 +106,7 @@ fn every_slot_balances_with_everything_in_it() {
 /// paused, and more datagrams than fit; then the same again, as drops are counted since the start.
 #[test]
 fn what_the_kernel_delivers_and_what_it_drops_is_what_was_sent() {
-    for engine in ["io_uring", "recvmmsg"] {
+    for engine in engines() {
         let daemon = Daemon::start(&format!(
             "-b 127.0.0.1:0 -f 0.2 --shards 2 --engine {engine} --receive-buffer 64KiB \
              --max-datagram 1024"

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::daemon::{Daemon, command};
+use crate::support::engines::engines;
 use crate::support::graphite::Graphite;
 use crate::support::points::{OWN, Points};
 use crate::support::udp::ReceiveQueue;
@@ -372,7 +373,7 @@ fn cpu_s(daemon: &Daemon) -> f64 {
 #[test]
 fn flushes_stay_on_time_under_more_than_a_core_can_take() {
     const FLUSH_MS: f64 = 2_000.0;
-    for engine in ["io_uring", "recvmmsg"] {
+    for engine in engines() {
         let daemon = Daemon::start(&format!(
             "-b 127.0.0.1:0 -f 2 --shards 1 --receive-buffer 64KiB --engine {engine}"
         ));

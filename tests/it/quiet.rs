@@ -1,6 +1,7 @@
 //! No trouble at all, which is what the faults are held against.
 
 use crate::support::daemon::Daemon;
+use crate::support::engines::engines;
 use crate::support::graphite::Graphite;
 use crate::support::udp::{ReceiveQueue, Sender};
 
@@ -8,7 +9,7 @@ use crate::support::udp::{ReceiveQueue, Sender};
 /// several slots, a stop in order; values as a database keeps them.
 #[test]
 fn every_sample_is_kept_once() {
-    for engine in ["io_uring", "recvmmsg"] {
+    for engine in engines() {
         let graphite = Graphite::start();
         // A database has one value for each second, so no slot may be shorter.
         let mut daemon = Daemon::start(&format!(

@@ -6,6 +6,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use crate::support::daemon::{Daemon, command};
+use crate::support::engines::engines;
 use crate::support::open_loop::{OpenLoop, RATE, RECEIVE_BUFFER_BYTES, has_large_buffers};
 use crate::support::points::OWN;
 
@@ -23,7 +24,7 @@ const SETTINGS: [&str; 5] = [
 /// stop behind the last datagram.
 #[test]
 fn reloads_lose_nothing_of_a_schedule() {
-    for engine in ["io_uring", "recvmmsg"] {
+    for engine in engines() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("settings.toml");
         fs::write(&file, SETTINGS[0]).expect("a file");

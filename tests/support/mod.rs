@@ -5,6 +5,7 @@
 
 pub(crate) mod carbon;
 pub(crate) mod daemon;
+pub(crate) mod engines;
 pub(crate) mod graphite;
 pub(crate) mod kept;
 pub(crate) mod ledger;
