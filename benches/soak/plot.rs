@@ -1,5 +1,6 @@
 //! Writes the memory of a run into benches/record: values, a picture, and a page.
 
+use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::io;
@@ -23,14 +24,16 @@ pub(crate) fn record(memory: &Memory, options: &Options) -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/record");
     fs::write(folder.join("soak.csv"), csv(&memory.samples))?;
     fs::write(folder.join("soak.svg"), svg(&memory.samples))?;
+    let arguments: Vec<String> = env::args().skip(1).filter(|it| it != "--bench").collect();
     let page = format!(
         "# soak\n\nResident memory of ringstat over {:.0} minutes of mixed traffic, {} datagrams/s over UDP and {} \
          lines/s over TCP, while\nsinks failed, the configuration changed and the daemon was restarted. \
-         `cargo bench --bench soak` made it, seed {}.\n\n{}.\n\n![resident memory over time](soak.svg)\n\nEvery look \
+         `cargo bench --bench soak -- {}` made it, seed {}.\n\n{}.\n\n![resident memory over time](soak.svg)\n\nEvery look \
          is in [soak.csv](soak.csv).\n",
         options.duration().as_secs_f64() / 60.0,
         options.rate,
         options.lines,
+        arguments.join(" "),
         options.seed,
         memory.summary()
     );
