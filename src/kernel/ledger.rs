@@ -30,6 +30,8 @@ pub(super) struct Batch {
     pub(super) waker_polled: bool,
     /// Whether a receive ended, so that more may lie in its socket.
     pub(super) receive_ended: bool,
+    /// Whether an empty datagram ended one: the kernel takes it for the end of a stream.
+    pub(super) ended_by_empty: bool,
     /// Receives that ended although arming them again gives no reason to hope, which must not
     /// turn into a busy loop.
     pub(super) errors: u32,
@@ -126,6 +128,7 @@ impl Ledger {
         match outcome {
             Outcome::Datagram { .. } => unreachable!("handed over by `settle`"),
             Outcome::Empty => {
+                batch.ended_by_empty = true;
                 self.counters.note(0, 0);
                 let nothing = Datagram {
                     bytes: &[],

@@ -12,7 +12,7 @@ use super::completion::EnterFault;
 use super::counters::ReceiveCounters;
 use super::drain::{DRAIN_MAX, Latecomers, drain};
 use super::ledger::{Batch, Ledger};
-use super::messages::{ERRORS_IN_A_ROW_MAX, Messages};
+use super::messages::{ERRORS_IN_A_ROW_MAX, End, Messages};
 use super::pace::Pace;
 use super::recvmmsg::ERROR_PAUSE;
 use super::ring::{IDLE_WAIT, Ring, Wait};
@@ -28,6 +28,10 @@ const STARVED_IN_A_ROW_MAX: u32 = 1000;
 
 /// A kernel that loses completions this often is better asked in another way.
 const REBUILDS_MAX: u64 = 16;
+
+/// Datagrams of a socket that are taken behind an empty one at most, so that a flood of them cannot
+/// keep a flush out.
+const BEHIND_EMPTY_MAX: usize = 4096;
 
 /// How long a ring that failed, or is dropped, may take to end its requests; microseconds are
 /// the rule.
@@ -91,7 +95,7 @@ pub(super) struct RingReceiver {
     ledger: Ledger,
     sockets: Vec<UdpSocket>,
     waker: Waker,
-    /// For the drain, so that it cannot fail for want of memory.
+    /// For what lies behind empty datagrams; and for the drain, so that it cannot fail for want of memory.
     messages: Messages,
     settings: RingSettings,
     want: u32,
@@ -226,6 +230,25 @@ impl RingReceiver {
         }
     }
 
+    /// Takes what gathered behind an empty datagram, which ends a receive: to arm it again for each of
+    /// them costs more than twenty good datagrams.
+    fn take_behind_empty(&mut self, batch: &mut Batch, visitor: &mut impl Visit) -> io::Result<()> {
+        let Ledger {
+            armed, counters, ..
+        } = &mut self.ledger;
+        let ended = self.sockets.iter().zip(armed).filter(|(_, armed)| !**armed);
+        // Unless there is more, the next wait may gather.
+        batch.receive_ended = false;
+        for (socket, _) in ended {
+            let messages = &mut self.messages;
+            match messages.take(socket, BEHIND_EMPTY_MAX, batch, counters, visitor)? {
+                End::Empty | End::Short => {}
+                End::Limit | End::Failing => batch.receive_ended = true,
+            }
+        }
+        Ok(())
+    }
+
     /// Draws the conclusions for the next turn.
     fn conclude(&mut self, batch: &Batch, visitor: &mut impl Visit) -> io::Result<()> {
         self.busy = batch.datagrams > 0 || self.pace.in_burst();
@@ -340,7 +363,10 @@ impl Receive for RingReceiver {
         loop {
             self.arm();
             let wait = self.next_wait();
-            let batch = self.turn(wait, visitor)?;
+            let mut batch = self.turn(wait, visitor)?;
+            if batch.ended_by_empty {
+                self.take_behind_empty(&mut batch, visitor)?;
+            }
             self.conclude(&batch, visitor)?;
             let woken = if batch.waker_polled {
                 self.waker.take_event()

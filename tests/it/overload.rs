@@ -443,3 +443,27 @@ fn rubbish_is_counted_and_harms_no_line_beside_it() {
     assert_eq!(points.own_sum("datagrams.skipped"), 200.0);
     assert_eq!(points.own_sum_of_all("refused."), 800.0);
 }
+
+/// Goal: a flood of empty datagrams, each of which ends a receive of io_uring, takes no call for each. Method:
+/// a flood with a good line now and then, and the calls that receiving it took.
+#[test]
+fn a_flood_of_empty_datagrams_takes_few_calls_and_no_line() {
+    const EMPTY: usize = 20_000;
+    const EVERY: usize = 100;
+    for engine in engines() {
+        let rig = Rig::start(&format!("shards = 1\nengine = \"{engine}\""));
+        let flood = (0..EMPTY).map(|number| match number % EVERY {
+            0 => "good:1|c",
+            _ => "",
+        });
+        rig.daemon.sender().send_all(&rig.queue, flood);
+        rig.graphite.wait_for("all datagrams", |points| {
+            points.own_sum("datagrams") == EMPTY as f64
+        });
+        let points = rig.finish();
+        let good = (EMPTY / EVERY) as f64;
+        assert_eq!(points.sum("stats.counters.good.count"), good, "{engine}");
+        let enters = points.own_sum("receive.enters");
+        assert!(enters < EMPTY as f64 / 4.0, "{engine}: {enters}");
+    }
+}

@@ -165,3 +165,30 @@ fn a_batch_is_announced_before_its_first_datagram() {
         assert_eq!(collect.batches, 1);
     });
 }
+
+/// Goal: empty datagrams cost no call each, though each ends a multishot receive. Method: as many as a queue
+/// holds, with others among them; the calls are counted.
+#[test]
+fn many_empty_datagrams_take_few_calls() {
+    for_each_engine(|kind| {
+        let socket = bound(1 << 20);
+        let address = socket.local_addr().unwrap();
+        let rounds = half_full(&socket) / 8;
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut engine = open(kind, vec![socket], &Waker::new().unwrap(), settings());
+        let mut sent = Vec::new();
+        for number in 0..rounds {
+            sent.push(number.to_ne_bytes().to_vec());
+            sent.extend(vec![Vec::new(); 7]);
+        }
+        for bytes in &sent {
+            sender.send_to(bytes, address).unwrap();
+        }
+        let mut collect = Collect::default();
+        receive_count(&mut engine, &mut collect, sent.len());
+        assert_eq!(collect.texts(), sent);
+        let counters = engine.counters();
+        assert_eq!(counters.empty, u64::from(7 * rounds));
+        assert!(counters.enters <= sent.len() as u64 / 16, "{counters:?}");
+    });
+}
