@@ -100,11 +100,16 @@ fn feed(kind: Flood, rounds: u64, level: Level) {
     let samples = match kind {
         Flood::Packed | Flood::Rated => traffic.lines,
         Flood::Single => datagrams,
-        Flood::Empty | Flood::Noise | Flood::NoValue | Flood::NoType | Flood::Denied => 0,
+        Flood::Empty
+        | Flood::Feeds
+        | Flood::Noise
+        | Flood::NoValue
+        | Flood::NoType
+        | Flood::Denied => 0,
     };
     assert_eq!(hand_over.counts.samples, rounds * samples);
     let refused = match kind {
-        Flood::Packed | Flood::Rated | Flood::Single | Flood::Empty => 0,
+        Flood::Packed | Flood::Rated | Flood::Single | Flood::Empty | Flood::Feeds => 0,
         Flood::Noise | Flood::NoValue | Flood::NoType | Flood::Denied => traffic.lines,
     };
     assert_eq!(hand_over.counts.refusals.total(), rounds * refused);

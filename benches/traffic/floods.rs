@@ -13,6 +13,8 @@ pub(crate) enum Flood {
     Single,
     /// Empty datagrams.
     Empty,
+    /// Nothing but line feeds.
+    Feeds,
     /// Packed lines of bytes that are no text.
     Noise,
     /// Packed lines without a value.
@@ -24,11 +26,12 @@ pub(crate) enum Flood {
 }
 
 impl Flood {
-    pub(crate) const ALL: [Flood; 8] = [
+    pub(crate) const ALL: [Flood; 9] = [
         Flood::Packed,
         Flood::Rated,
         Flood::Single,
         Flood::Empty,
+        Flood::Feeds,
         Flood::Noise,
         Flood::NoValue,
         Flood::NoType,
@@ -41,7 +44,7 @@ impl Flood {
             Flood::Packed | Flood::Rated | Flood::Single => None,
             Flood::Empty => Some(Flood::Single),
             Flood::Noise | Flood::NoValue | Flood::NoType => Some(Flood::Rated),
-            Flood::Denied => Some(Flood::Packed),
+            Flood::Denied | Flood::Feeds => Some(Flood::Packed),
         }
     }
 
@@ -63,6 +66,7 @@ impl Flood {
                 line.unwrap_or_default().to_vec()
             }),
             Flood::Empty => each(|_| Vec::new()),
+            Flood::Feeds => each(|bytes| vec![b'\n'; bytes.len()]),
             Flood::Noise => each(|bytes| {
                 let noise = |&byte: &u8| if byte == b'\n' { byte } else { byte ^ 0x80 };
                 bytes.iter().map(noise).collect()
