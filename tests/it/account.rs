@@ -11,6 +11,7 @@ use crate::support::daemon::Daemon;
 use crate::support::engines::engines;
 use crate::support::graphite::{ReservedPort, sink_of};
 use crate::support::points::Points;
+use crate::support::{DEADLINE, poll};
 
 /// The number before or behind a text in a line of the log; None if the text is not there.
 fn number_before(line: &str, text: &str) -> Option<u64> {
@@ -69,8 +70,13 @@ impl Account {
 /// Reads one connection after the other, each with a slot, until so many samples are there.
 fn read_slots(listener: &TcpListener, samples: f64) -> Points {
     let mut points = Points::default();
+    listener.set_nonblocking(true).expect("it is ours");
     while points.sum(SENT) < samples {
-        let (mut connection, _) = listener.accept().expect("the daemon connects");
+        let (mut connection, _) = poll("a connection", || listener.accept().ok());
+        connection.set_nonblocking(false).expect("it is ours");
+        connection
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a timeout that is not zero");
         let mut text = String::new();
         connection.read_to_string(&mut text).expect("lines");
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();

@@ -79,9 +79,9 @@ fn find(memory: &[Bucket], count: usize) -> Option<Index> {
     };
     let counts: Vec<usize> = memory.iter().map(entries_in).collect();
     let mut in_row: usize = counts.iter().take(size).sum();
-    (0..counts.len().saturating_sub(size)).find_map(|start| {
-        let index = (in_row == count).then(|| index_of(&memory[start..start + size], count));
-        in_row = in_row + counts[start + size] - counts[start];
+    (size..=counts.len()).find_map(|end| {
+        let index = (in_row == count).then(|| index_of(&memory[end - size..end], count));
+        in_row = in_row + counts.get(end).unwrap_or(&0) - counts[end - size];
         index.flatten()
     })
 }
