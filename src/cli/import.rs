@@ -25,8 +25,19 @@ pub(super) fn run(Arguments { file, from }: &Arguments) -> Result<Parsed, Refusa
     let shown = file.display();
     let format = match from {
         Some(format) => *format,
+        // It is read once to see what it is, and once more.
+        None if !file.is_file() && file.exists() => {
+            return Err(format!(
+                "{shown} is no regular file; say whose it is with --from statsite, python-statsite \
+                 or etsy"
+            )
+            .into());
+        }
         None => Format::of_file(file)?.ok_or_else(|| {
-            format!("{shown}: whose file this is cannot be seen; say it with --from")
+            format!(
+                "{shown}: whose file this is cannot be seen; say it with --from statsite, \
+                 python-statsite or etsy"
+            )
         })?,
     };
     let (settings, warnings) = format.read(file)?;

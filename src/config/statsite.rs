@@ -59,13 +59,14 @@ pub fn parse(text: &str) -> Result<(Settings, Vec<Fault>), Fault> {
                 ));
             }
         } else if let Some(entry) = section.entries.first() {
-            return Err(Fault::new(
-                entry.line,
-                format!(
+            let reason = match name.as_str() {
+                "" => format!("`{}` stands before [statsite]", entry.key),
+                _ => format!(
                     "[{}] is not a section of statsite: [statsite], [histogram...]",
                     section.name
                 ),
-            ));
+            };
+            return Err(Fault::new(entry.line, reason));
         }
     }
     Ok((keys.into_settings()?, warnings))

@@ -15,6 +15,8 @@ pub struct ConnectionCounts {
     pub refused: u64,
     /// Open at the end of the interval.
     pub open: u64,
+    /// Pieces that had the end of a line: what etsy's statsd counts as packets (its servers/tcp.js).
+    pub packets: u64,
 }
 
 impl ConnectionCounts {
@@ -23,6 +25,7 @@ impl ConnectionCounts {
         self.accepted += other.accepted;
         self.refused += other.refused;
         self.open += other.open;
+        self.packets += other.packets;
     }
 }
 
@@ -34,7 +37,13 @@ impl Shard {
     pub fn piece(&mut self, framing: &mut Framing, piece: &[u8]) -> Result<(), Broken> {
         self.batch();
         self.counts.bytes += piece.len() as u64;
-        framing.feed(piece, |block| self.block(block))
+        let mut is_packet = false;
+        let fed = framing.feed(piece, |block| {
+            is_packet = true;
+            self.block(block)
+        });
+        self.counts.connections.packets += u64::from(is_packet);
+        fed
     }
 
     /// Takes what is left of a stream that has ended.

@@ -112,6 +112,17 @@ fn empty_datagrams_are_counted_apart() {
 }
 
 #[test]
+fn pieces_that_end_a_line_are_packets() {
+    let (mut shard, mut framing) = (shard(), crate::protocol::Framing::default());
+    for piece in [&b"a:1|c\nb:"[..], b"2|", b"c\nc:3|c\n", b"d:4|c"] {
+        assert!(shard.piece(&mut framing, piece).is_ok());
+    }
+    assert!(shard.end_of_stream(framing).is_ok());
+    let counts = shard.hand_over(Interval::default(), &[]).counts;
+    assert_eq!((counts.connections.packets, counts.lines.lines), (2, 4));
+}
+
+#[test]
 fn refused_lines_are_kept_for_the_log_few_and_short() {
     let mut shard = shard();
     give(&mut shard, &[b'x'; 5000], 0);

@@ -82,7 +82,10 @@ impl Etsy {
         let shards = &flush.shards;
         let counters = [
             ("bad_lines_seen", shards.refusals.total()),
-            ("packets_received", shards.datagrams),
+            (
+                "packets_received",
+                shards.datagrams + shards.connections.packets,
+            ),
             ("metrics_received", shards.lines.lines),
         ];
         for (word, count) in counters {

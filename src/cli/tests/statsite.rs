@@ -197,10 +197,16 @@ fn a_file_whose_kind_cannot_be_seen_is_taken_with_from() {
         let Exit { message, code } = file.given("ringstat import FILE").expect_err(text);
         assert_eq!(code, 2);
         assert!(
-            message.ends_with("cannot be seen; say it with --from"),
+            message.ends_with("say it with --from statsite, python-statsite or etsy"),
             "{message}"
         );
     }
+    // What can be read once only.
+    let file = Foreign::new("[statsite]\nport = 1\n");
+    let refused = file
+        .given("ringstat import /dev/null")
+        .expect_err("no file");
+    assert!(refused.message.contains("/dev/null is no regular file"));
     let file = Foreign::new("[statsite]\nflush_interval = 5\n");
     for format in ["statsite", "python-statsite"] {
         let parsed = file.given(&format!("ringstat import FILE --from {format}"));

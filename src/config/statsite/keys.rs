@@ -1,5 +1,8 @@
 //! The keys of the section `[statsite]`, their defaults, and what they mean among our settings.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use super::values::{flag, number, parsed, whole, wrong};
 use crate::config::Settings;
 use crate::config::facility::Facility;
@@ -36,7 +39,7 @@ pub(super) struct Keys {
     aligned_flush: bool,
     input_counter: Option<PathText>,
     daemonize: bool,
-    pid_file: FilePath,
+    pid_file: Option<FilePath>,
     binary_stream: bool,
     use_type_prefix: bool,
     global_prefix: String,
@@ -59,6 +62,9 @@ const STATISTIC_BYTES_MIN: usize = 3;
 /// What is meant by an address for all of them: IPv4 and IPv6.
 const ALL_ADDRESSES: &str = "::";
 
+/// What C libraries take for that.
+const ANY_ADDRESS: &str = "*";
+
 impl Default for Keys {
     fn default() -> Self {
         let error = "it is in the range";
@@ -78,7 +84,7 @@ impl Default for Keys {
             aligned_flush: false,
             input_counter: None,
             daemonize: false,
-            pid_file: FilePath("/var/run/statsite.pid".to_owned()),
+            pid_file: Some(FilePath("/var/run/statsite.pid".to_owned())),
             binary_stream: false,
             use_type_prefix: true,
             global_prefix: String::new(),
@@ -119,9 +125,9 @@ impl Keys {
             "set_eps" => self.set_eps = set_error(entry, warnings)?,
             "stream_cmd" => self.stream_cmd = command(entry, warnings)?,
             "aligned_flush" => self.aligned_flush = flag(entry)?,
-            "input_counter" => self.input_counter = Some(input_counter(entry)?),
+            "input_counter" => self.input_counter = named(entry, warnings)?,
             "daemonize" => self.daemonize = flag(entry)?,
-            "pid_file" => self.pid_file = parsed(entry, &entry.value)?,
+            "pid_file" => self.pid_file = named(entry, warnings)?,
             "binary_stream" => self.binary_stream = flag(entry)?,
             "use_type_prefix" => self.use_type_prefix = flag(entry)?,
             "global_prefix" => self.global_prefix = path_text(entry)?,
@@ -190,7 +196,7 @@ impl Keys {
             timer_error: Some(self.timer_eps),
             set_error: Some(self.set_eps),
             // Only in the background does statsite write it.
-            pid_file: self.daemonize.then_some(self.pid_file),
+            pid_file: self.pid_file.filter(|_| self.daemonize),
             daemonize: Some(self.daemonize),
             syslog: Some(self.log_facility),
             log_level: Some(self.log_level),
@@ -255,7 +261,7 @@ fn receive_buffer(entry: &Entry, warnings: &mut Vec<Fault>) -> Result<Option<Siz
 
 fn host(entry: &Entry) -> Result<String, Fault> {
     let host = match entry.value.as_str() {
-        ALL_ADDRESSES => String::new(),
+        ALL_ADDRESSES | ANY_ADDRESS => String::new(),
         ipv6 if ipv6.contains(':') => format!("[{ipv6}]"),
         host => host.to_owned(),
     };
@@ -340,14 +346,16 @@ fn command(entry: &Entry, warnings: &mut Vec<Fault>) -> Result<String, Fault> {
     Ok(entry.value.clone())
 }
 
-fn input_counter(entry: &Entry) -> Result<PathText, Fault> {
-    match entry.value.as_str() {
-        "" => Err(wrong(
-            entry,
-            "a counter needs a name; without the key there is none",
-        )),
-        name => parsed(entry, name),
+/// What is named by a key; None for an empty name, of which statsite makes nothing of use either.
+fn named<T: FromStr<Err: Display>>(
+    entry: &Entry,
+    warnings: &mut Vec<Fault>,
+) -> Result<Option<T>, Fault> {
+    if entry.value.is_empty() {
+        warnings.push(wrong(entry, "it has no name, so there is none"));
+        return Ok(None);
     }
+    parsed(entry, &entry.value).map(Some)
 }
 
 fn path_text(entry: &Entry) -> Result<String, Fault> {
