@@ -16,8 +16,8 @@ const BUCKET_ENTRIES: usize = 5;
 /// name looks at 1.3 buckets on average.
 const LOAD_MAX: usize = 4;
 
-/// Where memory does not matter yet, hardly any lookup looks at a second bucket: a tenth of the time
-/// of a line, as a branch to there is guessed wrong.
+/// Where memory does not matter yet, hardly any lookup looks at a second bucket: the processor
+/// guesses wrong that it need not.
 const SMALL_LOAD_MAX: usize = 2;
 
 /// As many buckets are no small index any more: 64 KiB.

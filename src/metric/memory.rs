@@ -25,7 +25,7 @@ pub(super) struct Budget {
 const TEXT_BYTE: usize = 5;
 
 /// A spelling in an index of buckets, which has two entries a bucket after it grew, while the old one
-/// with four a bucket is still there. A small index has fewer a bucket; what that takes is 100 KiB.
+/// with four a bucket is still there. A small index has fewer a bucket, which takes 100 KiB an index at most.
 const SPELLING_BYTES: usize = 48;
 
 /// A series of any type: its slot, its birth, its seat and its entry in the merger, by slot and by
