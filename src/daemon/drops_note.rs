@@ -19,7 +19,8 @@ pub(super) const IN_STORE: &str = "store/drops";
 const BYTES_MAX: u64 = 1 << 16;
 
 /// What had been dropped, by the socket's cookie, which is its own for as long as the machine runs
-/// (socket(7), SO_COOKIE).
+/// (socket(7), SO_COOKIE). Before Linux 5.4 it is so within one network namespace only, and a socket of
+/// another one may have it, too ("sock: make cookie generation global instead of per netns").
 pub(super) type Drops = HashMap<u64, u32>;
 
 /// Reads what the store has kept.
@@ -50,8 +51,8 @@ pub(super) fn beside(state_file: &Path) -> PathBuf {
 /// Reads the note in a file, and removes it: it tells of one stop. Empty if it is of a machine that was
 /// started again since, as cookies begin anew then.
 pub(super) fn from_file(path: &Path) -> Drops {
-    let mut text = String::new();
-    let read_all = |file: fs::File| file.take(BYTES_MAX).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read_all = |file: fs::File| file.take(BYTES_MAX).read_to_end(&mut bytes);
     match fs::File::open(path).and_then(read_all) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Drops::new(),
@@ -68,7 +69,7 @@ pub(super) fn from_file(path: &Path) -> Drops {
         );
         return Drops::new();
     }
-    match text.split_once('\n') {
+    match String::from_utf8_lossy(&bytes).split_once('\n') {
         Some((boot, rest)) if boot_id().is_ok_and(|id| id == boot) => read(rest),
         Some(_) | None => Drops::new(),
     }
@@ -87,10 +88,11 @@ fn text(counted: &[(u64, u32)]) -> String {
     lines.collect()
 }
 
-/// What is no line of a note is left out.
+/// What is no line of a note is left out, and so is a last one without its end: of a number that was cut
+/// the first digits would be another number.
 fn read(text: &str) -> Drops {
-    let numbers = text.lines().filter_map(|line| {
-        let (cookie, drops) = line.split_once(' ')?;
+    let numbers = text.split_inclusive('\n').filter_map(|line| {
+        let (cookie, drops) = line.strip_suffix('\n')?.split_once(' ')?;
         Some((cookie.parse().ok()?, drops.parse().ok()?))
     });
     numbers.collect()
@@ -121,10 +123,25 @@ mod tests {
     fn a_note_of_another_start_of_the_machine_tells_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("drops");
-        for text in ["another\n7 5\n", "7 5\n", ""] {
+        for text in ["another\n7 5\n", "7 5\n", "", "\u{fffd}\n7 5\n"] {
             fs::write(&path, text).expect("the folder is ours");
             assert_eq!(from_file(&path), Drops::new(), "{text:?}");
             assert!(!path.exists());
         }
+    }
+
+    /// Of 2345 drops 234 were taken for counted.
+    #[test]
+    fn a_note_that_ends_in_a_line_is_read_up_to_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("drops");
+        leave_in_file(&path, &[(7, 5), (8, 2345)]).expect("the folder is ours");
+        let whole = fs::read(&path).expect("it is there");
+        for cut in 1..8 {
+            fs::write(&path, &whole[..whole.len() - cut]).expect("the folder is ours");
+            assert_eq!(from_file(&path), Drops::from([(7, 5)]), "{cut}");
+        }
+        fs::write(&path, [&whole[..], b"\xff 3\n"].concat()).expect("the folder is ours");
+        assert_eq!(from_file(&path), Drops::from([(7, 5), (8, 2345)]));
     }
 }
