@@ -156,6 +156,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         (_, None) => {}
     }
     let (stages, pid_file) = started?;
+    stages.heritage.started();
     let shown = stages.shown.clone();
     stages.wait(Reloader::new(process, directory, config.clone(), shown));
     drop(pid_file);

@@ -1,6 +1,7 @@
 //! The note of how many datagrams of each socket the kernel had dropped when an earlier process counted
 //! last: a line with a cookie and a number for each. It lies in the service manager's store, and beside the
-//! state file, for sockets of a unit without a store.
+//! state file, for sockets of a unit without a store. It tells of one stop: it is read at a start and removed
+//! when that has succeeded, as after a crash no note is better than an old one.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,6 +10,9 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+use rustix::net::{RecvFlags, recv};
+
 use crate::flusher::replace_file;
 use crate::service::Store;
 
@@ -16,20 +20,25 @@ use crate::service::Store;
 pub(super) const IN_STORE: &str = "store/drops";
 
 /// More than the note of any daemon: 32 bytes for each socket.
-const BYTES_MAX: u64 = 1 << 16;
+const BYTES_MAX: usize = 1 << 16;
 
 /// What had been dropped, by the socket's cookie, which is its own for as long as the machine runs
 /// (socket(7), SO_COOKIE). Before Linux 5.4 it is so within one network namespace only, and a socket of
 /// another one may have it, too ("sock: make cookie generation global instead of per netns").
 pub(super) type Drops = HashMap<u64, u32>;
 
-/// Reads what the store has kept.
-pub(super) fn from_store(note: OwnedFd) -> Drops {
-    let (mut text, note) = (String::new(), UnixStream::from(note));
-    // All of it is there. Half a note is better than none.
-    let _ = note.set_nonblocking(true);
-    let _ = note.take(BYTES_MAX).read_to_string(&mut text);
-    read(&text)
+/// Reads what the store has kept, and leaves it there: the store's descriptor is of the same socket.
+pub(super) fn from_store(note: &OwnedFd) -> Drops {
+    let mut bytes = vec![0; BYTES_MAX];
+    // All of it is there, in one write.
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    match recv(note, &mut bytes, flags) {
+        Ok((_, size)) => read(&String::from_utf8_lossy(&bytes[..size])),
+        Err(error) => {
+            log::warn!("cannot read {IN_STORE}, which the service manager has kept: {error}");
+            Drops::new()
+        }
+    }
 }
 
 /// Leaves the note in the store.
@@ -48,11 +57,11 @@ pub(super) fn beside(state_file: &Path) -> PathBuf {
     path.into()
 }
 
-/// Reads the note in a file, and removes it: it tells of one stop. Empty if it is of a machine that was
-/// started again since, as cookies begin anew then.
+/// Reads the note in a file. Empty if it is of a machine that was started again since, as cookies begin
+/// anew then.
 pub(super) fn from_file(path: &Path) -> Drops {
     let mut bytes = Vec::new();
-    let read_all = |file: fs::File| file.take(BYTES_MAX).read_to_end(&mut bytes);
+    let read_all = |file: fs::File| file.take(BYTES_MAX as u64).read_to_end(&mut bytes);
     match fs::File::open(path).and_then(read_all) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Drops::new(),
@@ -61,8 +70,9 @@ pub(super) fn from_file(path: &Path) -> Drops {
             return Drops::new();
         }
     }
-    if let Err(error) = fs::remove_file(path) {
-        // It would be read again after the next crash, and is wrong by then.
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if let Err(error) = access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        // It would be read again by the process after this one, and is wrong by then.
         log::warn!(
             "{} is not used, as it cannot be removed: {error}",
             path.display()
@@ -72,6 +82,18 @@ pub(super) fn from_file(path: &Path) -> Drops {
     match String::from_utf8_lossy(&bytes).split_once('\n') {
         Some((boot, rest)) if boot_id().is_ok_and(|id| id == boot) => read(rest),
         Some(_) | None => Drops::new(),
+    }
+}
+
+/// Removes the note in a file, if there is one.
+pub(super) fn remove_file(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!(
+            "cannot remove {}: {error}; if this process crashes, the next one counts drops of the \
+             kernel's a second time",
+            path.display()
+        ),
+        Ok(()) | Err(_) => {}
     }
 }
 
@@ -109,14 +131,33 @@ fn boot_id() -> io::Result<String> {
 mod tests {
     use super::*;
 
+    fn note_of(counted: &[(u64, u32)], path: &Path) {
+        leave_in_file(path, counted).expect("the folder is ours");
+    }
+
     #[test]
-    fn a_note_in_a_file_is_read_once() {
+    fn a_note_in_a_file_is_there_until_it_is_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = beside(&folder.path().join("state"));
-        leave_in_file(&path, &[(7, 5), (u64::MAX, u32::MAX)]).expect("the folder is ours");
+        note_of(&[(7, 5), (u64::MAX, u32::MAX)], &path);
         let drops = Drops::from([(7, 5), (u64::MAX, u32::MAX)]);
-        assert_eq!(from_file(&path), drops);
+        for _ in 0..2 {
+            assert_eq!(from_file(&path), drops);
+        }
+        remove_file(&path);
         assert_eq!(from_file(&path), Drops::new());
+    }
+
+    /// A start that failed had taken it out, as the store's descriptor is of the same socket.
+    #[test]
+    fn a_note_in_the_store_can_be_read_again() {
+        let (mut told, kept) = UnixStream::pair().expect("two sockets");
+        io::Write::write_all(&mut told, text(&[(7, 5), (8, 6)]).as_bytes()).expect("room");
+        drop(told);
+        let kept = OwnedFd::from(kept);
+        for _ in 0..2 {
+            assert_eq!(from_store(&kept), Drops::from([(7, 5), (8, 6)]));
+        }
     }
 
     #[test]
@@ -126,7 +167,6 @@ mod tests {
         for text in ["another\n7 5\n", "7 5\n", "", "\u{fffd}\n7 5\n"] {
             fs::write(&path, text).expect("the folder is ours");
             assert_eq!(from_file(&path), Drops::new(), "{text:?}");
-            assert!(!path.exists());
         }
     }
 
@@ -135,7 +175,7 @@ mod tests {
     fn a_note_that_ends_in_a_line_is_read_up_to_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("drops");
-        leave_in_file(&path, &[(7, 5), (8, 2345)]).expect("the folder is ours");
+        note_of(&[(7, 5), (8, 2345)], &path);
         let whole = fs::read(&path).expect("it is there");
         for cut in 1..8 {
             fs::write(&path, &whole[..whole.len() - cut]).expect("the folder is ours");

@@ -18,38 +18,60 @@ use crate::transport::{BindAddress, Bound, Inherited, Origin};
 /// The store, and what was left in it beside sockets.
 pub(super) struct Heritage {
     store: Store,
+    has_note_in_store: bool,
     /// What the kernel had dropped when an earlier process counted last.
     drops: Drops,
+    is_handed_sockets: bool,
     /// Where the next process looks for that, if the sockets are handed over whatever the store does.
     drops_file: Option<PathBuf>,
 }
 
 impl Heritage {
-    /// Takes what was handed over, and what lies beside the state file. No thread may run yet.
+    /// Takes what was handed over, and reads what lies beside the state file. Notes stay where they are
+    /// until [`Heritage::started`]: a start that fails leaves them to the next one. No thread may run
+    /// yet.
     pub(super) fn take(state_file: Option<&Path>) -> Result<(Heritage, Inherited), StartError> {
-        let store = Store::here();
-        let drops_file = state_file.map(drops_note::beside);
-        let mut drops = drops_file
-            .as_deref()
-            .map(drops_note::from_file)
-            .unwrap_or_default();
-        let mut sockets = Vec::new();
+        let (mut in_store, mut sockets) = (None, Vec::new());
         for handed in service::handed_over().map_err(StartError::new)? {
             if handed.name == drops_note::IN_STORE {
-                drops.extend(drops_note::from_store(handed.socket));
-                // It tells of one stop. After a crash no note is better than an old one.
-                store.remove(drops_note::IN_STORE);
+                in_store = Some(handed.socket);
             } else {
                 sockets.push((handed.name, handed.socket));
             }
         }
-        let heritage = Heritage {
-            store,
-            drops,
-            drops_file: drops_file.filter(|_| !sockets.is_empty()),
+        let mut heritage = Heritage {
+            store: Store::here(),
+            has_note_in_store: in_store.is_some(),
+            drops: Drops::new(),
+            is_handed_sockets: !sockets.is_empty(),
+            drops_file: None,
         };
+        heritage.drops_file = heritage.drops_file_beside(state_file);
+        if let Some(path) = &heritage.drops_file {
+            heritage.drops = drops_note::from_file(path);
+        }
+        if let Some(note) = in_store {
+            heritage.drops.extend(drops_note::from_store(&note));
+        }
         let inherited = Inherited::new(sockets, STORED).map_err(StartError::new)?;
         Ok((heritage, inherited))
+    }
+
+    /// Where the note lies. A process that was handed no sockets leaves alone what another one has noted
+    /// of its own.
+    fn drops_file_beside(&self, state_file: Option<&Path>) -> Option<PathBuf> {
+        let state_file = state_file.filter(|_| self.is_handed_sockets);
+        state_file.map(drops_note::beside)
+    }
+
+    /// The start has succeeded: the notes are in use, and nobody else's any more.
+    pub(super) fn started(&self) {
+        if self.has_note_in_store {
+            self.store.remove(drops_note::IN_STORE);
+        }
+        if let Some(path) = &self.drops_file {
+            drops_note::remove_file(path);
+        }
     }
 
     /// The sockets of each shard, with what the kernel dropped of them before this process had them.

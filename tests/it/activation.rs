@@ -15,7 +15,7 @@ use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 
-use crate::support::daemon::{Daemon, run};
+use crate::support::daemon::{Daemon, command, run};
 use crate::support::engines::has_io_uring;
 use crate::support::open_loop::{OpenLoop, RATE, RECEIVE_BUFFER_BYTES, has_large_buffers};
 use crate::support::points::{OWN, Points};
@@ -174,6 +174,10 @@ fn assert_drops_are_counted_once(manager: &Manager, arguments: &str, between: im
     let mut counted = 0;
     for _ in 0..3 {
         let mut daemon = start(manager, ringstat(), arguments);
+        poll("an older note to be taken out of the store", || {
+            let is_there = manager.kept().iter().any(|name| name == "store/drops");
+            (!is_there).then_some(())
+        });
         let sender = daemon.sender();
         daemon.pause();
         for _ in 0..2_000 {
@@ -215,6 +219,46 @@ fn drops_of_a_units_socket_are_counted_by_the_second_process_without_a_store() {
         state_file.display()
     );
     assert_drops_are_counted_once(&manager, &arguments, || manager.let_go());
+}
+
+/// Goal: a start that fails leaves the note to the next one. Method: one that gets what the manager has, and
+/// fails when all is bound, and one by hand without it, which is told that its address is in use.
+fn assert_failed_starts_leave_the_note(manager: &Manager, bind: &str, rest: &str) {
+    let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let taken = taken.local_addr().expect("a bound socket");
+    let graphite = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let graphite = graphite.local_addr().expect("a bound socket");
+    let arguments = format!("{bind} {rest}");
+    assert_drops_are_counted_once(manager, &arguments, || {
+        let spooling = format!("{arguments} -s {graphite} --spool /proc/spool");
+        let ended = run(manager.command(ringstat(), &spooling));
+        assert_eq!(ended.code, Some(1), "{}", ended.log);
+        assert!(ended.log.contains("/proc/spool"), "{}", ended.log);
+        let ended = run(command(&format!("-b {taken} {rest}")));
+        assert_eq!(ended.code, Some(1), "{}", ended.log);
+        assert!(ended.log.contains("in use"), "{}", ended.log);
+    });
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_note_in_the_store() {
+    let (manager, address) = (Manager::start(), address_of_ours());
+    let bind = format!("-b {address} --shards 1");
+    assert_failed_starts_leave_the_note(&manager, &bind, "--receive-buffer 64KiB");
+}
+
+#[test]
+fn a_start_that_fails_leaves_the_note_beside_the_state_file() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let mut manager = Manager::start();
+    let [socket] = shared_sockets(1).try_into().expect("one socket");
+    manager.hold("ringstat.socket", socket);
+    let state_file = folder.path().join("state");
+    let rest = format!(
+        "--receive-buffer 64KiB --state-file {}",
+        state_file.display()
+    );
+    assert_failed_starts_leave_the_note(&manager, "", &rest);
 }
 
 /// Goal: a killed daemon loses only what it had in its hands, and its successor has the sockets.
