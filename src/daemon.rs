@@ -224,6 +224,7 @@ impl Stages {
                 }
                 Ok(Event::Reloaded) => {
                     reloader.reloaded(io, messages, event);
+                    self.heritage.follow(reloader.state_file());
                     if reloader.is_settled() {
                         manager.ready();
                     }

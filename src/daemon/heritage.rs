@@ -74,6 +74,18 @@ impl Heritage {
         }
     }
 
+    /// Another state file is in use, or still the same. A note beside it is of a process before this one.
+    pub(super) fn follow(&mut self, state_file: Option<&Path>) {
+        let drops_file = self.drops_file_beside(state_file);
+        if drops_file == self.drops_file {
+            return;
+        }
+        if let Some(path) = &drops_file {
+            drops_note::remove_file(path);
+        }
+        self.drops_file = drops_file;
+    }
+
     /// The sockets of each shard, with what the kernel dropped of them before this process had them.
     pub(super) fn with_drops(&self, bound: Bound) -> Vec<ShardSockets> {
         let inherited = places_of(&bound, Origin::Inherited);

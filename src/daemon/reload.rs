@@ -1,6 +1,6 @@
 //! Reads the configuration again at SIGHUP, and goes on by it from the end of the slot on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -61,6 +61,11 @@ impl<'a> Reloader<'a> {
     /// The flush interval in use.
     pub(super) fn interval(&self) -> Duration {
         self.config.flush_interval
+    }
+
+    /// The state file in use.
+    pub(super) fn state_file(&self) -> Option<&Path> {
+        self.config.state_file.as_deref()
     }
 
     /// Whether no change is under way.

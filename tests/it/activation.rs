@@ -14,6 +14,7 @@ use std::thread;
 use rustix::net::sockopt::set_socket_recv_buffer_size_force;
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
 
 use crate::support::daemon::{Daemon, command, run};
 use crate::support::engines::has_io_uring;
@@ -259,6 +260,88 @@ fn a_start_that_fails_leaves_the_note_beside_the_state_file() {
         state_file.display()
     );
     assert_failed_starts_leave_the_note(&manager, "", &rest);
+}
+
+/// A daemon with a socket of a unit and a file of settings, behind a service manager without a store.
+struct WithSettings {
+    folder: TempDir,
+    manager: Manager,
+}
+
+impl WithSettings {
+    fn new() -> WithSettings {
+        let mut manager = Manager::start();
+        let [socket] = shared_sockets(1).try_into().expect("one socket");
+        manager.hold("ringstat.socket", socket);
+        WithSettings {
+            folder: tempfile::tempdir().expect("a temporary directory"),
+            manager,
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Has the next start, or SIGHUP, find this state file in the settings.
+    fn set_state_file(&self, name: &str) {
+        let settings = format!("state_file = {:?}\n", self.path(name));
+        fs::write(self.path("settings.toml"), settings).expect("it is ours");
+    }
+
+    fn start(&self) -> Daemon {
+        self.manager.let_go();
+        let settings = self.path("settings.toml");
+        let arguments = format!("--receive-buffer 64KiB --config {}", settings.display());
+        start(&self.manager, ringstat(), &arguments)
+    }
+}
+
+/// Sends more than the buffer of a daemon holds that does not read meanwhile; returns how many.
+fn overfill(sender: &Sender) -> f64 {
+    for _ in 0..2_000 {
+        sender.send("a:1|c");
+    }
+    2_000.0
+}
+
+/// Samples and drops.
+fn counted(points: &Points) -> f64 {
+    points.sum("stats.counters.a.count") + points.own_sum("kernel_drops")
+}
+
+/// Goal: the note lies where the next process looks, whatever state file the one before began with, and
+/// none stays behind. Method: another state file at SIGHUP, beside which an older note lies; drops before
+/// and behind the stop; a second process with the new file and a third with the first.
+#[test]
+fn the_note_lies_beside_the_state_file_that_is_in_use_at_the_stop() {
+    let rig = WithSettings::new();
+    rig.set_state_file("state");
+    let mut daemon = rig.start();
+    fs::write(rig.path("state2.drops"), "of another stop\n").expect("it is ours");
+    rig.set_state_file("state2");
+    daemon.signal(Signal::HUP);
+    daemon.log.wait_for_text("configuration 2 in use");
+    poll("the older note to go", || {
+        (!rig.path("state2.drops").exists()).then_some(())
+    });
+    let sender = daemon.sender();
+    daemon.pause();
+    let before = overfill(&sender);
+    daemon.resume();
+    assert_eq!(counted(&daemon.stop_in_place()), before);
+    let between = overfill(&sender);
+    let daemon = rig.start();
+    poll("the note in use to go", || {
+        (!rig.path("state2.drops").exists()).then_some(())
+    });
+    assert_eq!(counted(&daemon.stop_and_read()), between, "by the new file");
+    rig.set_state_file("state");
+    assert_eq!(
+        counted(&rig.start().stop_and_read()),
+        0.0,
+        "by the first file"
+    );
 }
 
 /// Goal: a killed daemon loses only what it had in its hands, and its successor has the sockets.
