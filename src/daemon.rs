@@ -243,8 +243,9 @@ impl Stages {
         // The flusher counts on a sender for as long as it runs. It has told the shards to stop and
         // has taken what they had; one that does not answer must not hold up the end.
         drop(self.messages);
-        self.heritage.leave_drops(&drops);
+        let note = self.heritage.leave_drops(&drops);
         self.io.close_and_wait(DELIVERY_PATIENCE);
+        note.wait();
         if let Some(file) = self.control {
             // The thread that answers there ends with the process.
             file.remove();

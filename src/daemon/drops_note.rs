@@ -9,6 +9,9 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Instant;
 
 use rustix::fs::{Access, access};
 use rustix::net::{RecvFlags, recv};
@@ -97,10 +100,34 @@ pub(super) fn remove_file(path: &Path) {
     }
 }
 
-/// Leaves the note in a file.
-pub(super) fn leave_in_file(path: &Path, counted: &[(u64, u32)]) -> io::Result<()> {
-    let note = format!("{}\n{}", boot_id()?, text(counted));
-    replace_file(path, note.as_bytes())
+/// A note that is being written to a file, on a thread of its own: the disk may hang.
+pub(super) struct Leaving(Receiver<io::Result<()>>);
+
+impl Leaving {
+    /// Begins to write.
+    pub(super) fn begin(path: PathBuf, counted: &[(u64, u32)]) -> io::Result<Leaving> {
+        let note = format!("{}\n{}", boot_id()?, text(counted));
+        let (done, written) = mpsc::channel();
+        let thread = thread::Builder::new().name("drops".to_owned());
+        thread.spawn(move || {
+            // If nobody listens the daemon has given up waiting.
+            let _ = done.send(replace_file(&path, note.as_bytes()));
+        })?;
+        Ok(Leaving(written))
+    }
+
+    /// Waits until the note is on the disk.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is not by this time.
+    pub(super) fn wait(&self, until: Instant) -> io::Result<()> {
+        let left = until.saturating_duration_since(Instant::now());
+        match self.0.recv_timeout(left) {
+            Ok(written) => written,
+            Err(RecvTimeoutError::Timeout) => Err(io::Error::other("the disk does not answer")),
+            Err(RecvTimeoutError::Disconnected) => unreachable!("a panic ends the process"),
+        }
+    }
 }
 
 fn text(counted: &[(u64, u32)]) -> String {
@@ -129,10 +156,14 @@ fn boot_id() -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn note_of(counted: &[(u64, u32)], path: &Path) {
-        leave_in_file(path, counted).expect("the folder is ours");
+        let leaving = Leaving::begin(path.to_owned(), counted).expect("a thread");
+        let until = Instant::now() + Duration::from_secs(60);
+        leaving.wait(until).expect("the folder is ours");
     }
 
     #[test]

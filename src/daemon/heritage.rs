@@ -1,9 +1,11 @@
 //! What an earlier process or a socket unit hands over to this one, and what this one leaves to the
 //! next.
 
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::StartError;
 use super::drops_note::{self, Drops};
@@ -25,6 +27,9 @@ pub(super) struct Heritage {
     /// Where the next process looks for that, if the sockets are handed over whatever the store does.
     drops_file: Option<PathBuf>,
 }
+
+/// How long a stop waits for the note beside the state file, from when it begins to be written.
+const NOTE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Heritage {
     /// Takes what was handed over, and reads what lies beside the state file. Notes stay where they are
@@ -168,21 +173,48 @@ impl Heritage {
         }
     }
 
-    /// Leaves a note of what was counted last, so that the next process counts on from there.
-    pub(super) fn leave_drops(&self, counted: &[(u64, u32)]) {
+    /// Begins to leave a note of what was counted last, so that the next process counts on from there.
+    pub(super) fn leave_drops(&self, counted: &[(u64, u32)]) -> NoteLeft {
+        let mut note = NoteLeft {
+            in_file: None,
+            until: Instant::now() + NOTE_PATIENCE,
+        };
         if counted.is_empty() {
-            return;
+            return note;
         }
-        let mut left = Ok(());
-        if self.store.is_there() {
-            left = drops_note::leave_in_store(self.store, counted);
+        if self.store.is_there()
+            && let Err(error) = drops_note::leave_in_store(self.store, counted)
+        {
+            NoteLeft::failed(&error);
         }
         if let Some(path) = &self.drops_file {
-            left = left.and(drops_note::leave_in_file(path, counted));
+            match drops_note::Leaving::begin(path.clone(), counted) {
+                Ok(leaving) => note.in_file = Some(leaving),
+                Err(error) => NoteLeft::failed(&error),
+            }
         }
-        if let Err(error) = left {
-            log::warn!("cannot tell the next process what the kernel has dropped so far: {error}");
+        note
+    }
+}
+
+/// A note that may still be on its way to the disk.
+pub(super) struct NoteLeft {
+    in_file: Option<drops_note::Leaving>,
+    until: Instant,
+}
+
+impl NoteLeft {
+    /// Waits until it is there, or the time for that is over.
+    pub(super) fn wait(self) {
+        if let Some(leaving) = self.in_file
+            && let Err(error) = leaving.wait(self.until)
+        {
+            NoteLeft::failed(&error);
         }
+    }
+
+    fn failed(error: &io::Error) {
+        log::warn!("cannot tell the next process what the kernel has dropped so far: {error}");
     }
 }
 

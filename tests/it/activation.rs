@@ -3,11 +3,13 @@
 
 mod manager;
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread;
 
@@ -20,8 +22,8 @@ use crate::support::daemon::{Daemon, command, run};
 use crate::support::engines::has_io_uring;
 use crate::support::open_loop::{OpenLoop, RATE, RECEIVE_BUFFER_BYTES, has_large_buffers};
 use crate::support::points::{OWN, Points};
-use crate::support::poll;
 use crate::support::udp::{ReceiveQueue, Sender};
+use crate::support::{poll, skip};
 use manager::Manager;
 
 /// What is sent in a test with restarts, over [`SENDERS_COUNT`] sockets.
@@ -289,11 +291,29 @@ impl WithSettings {
         fs::write(self.path("settings.toml"), settings).expect("it is ours");
     }
 
-    fn start(&self) -> Daemon {
+    /// A daemon with mounts of its own, which this command for the shell makes; `None` where it cannot.
+    fn program_behind(&self, mount: &str) -> Option<PathBuf> {
+        let may_mount = Command::new("unshare")
+            .args(["-m", "sh", "-c", mount])
+            .status();
+        if !may_mount.is_ok_and(|status| status.success()) {
+            skip("no file system can be mounted here");
+            return None;
+        }
+        let (inner, outer) = (self.path("inner"), self.path("outer"));
+        fs::write(&inner, format!("{mount} && exec \"$@\"\n")).expect("it is ours");
+        let (inner, program) = (inner.display(), ringstat().display());
+        let script = format!("#!/bin/sh\nexec unshare -m sh {inner} {program} \"$@\"\n");
+        fs::write(&outer, script).expect("it is ours");
+        fs::set_permissions(&outer, Permissions::from_mode(0o755)).expect("it is ours");
+        Some(outer)
+    }
+
+    fn start(&self, program: &Path) -> Daemon {
         self.manager.let_go();
         let settings = self.path("settings.toml");
         let arguments = format!("--receive-buffer 64KiB --config {}", settings.display());
-        start(&self.manager, ringstat(), &arguments)
+        start(&self.manager, program, &arguments)
     }
 }
 
@@ -317,7 +337,7 @@ fn counted(points: &Points) -> f64 {
 fn the_note_lies_beside_the_state_file_that_is_in_use_at_the_stop() {
     let rig = WithSettings::new();
     rig.set_state_file("state");
-    let mut daemon = rig.start();
+    let mut daemon = rig.start(ringstat());
     fs::write(rig.path("state2.drops"), "of another stop\n").expect("it is ours");
     rig.set_state_file("state2");
     daemon.signal(Signal::HUP);
@@ -331,17 +351,46 @@ fn the_note_lies_beside_the_state_file_that_is_in_use_at_the_stop() {
     daemon.resume();
     assert_eq!(counted(&daemon.stop_in_place()), before);
     let between = overfill(&sender);
-    let daemon = rig.start();
+    let daemon = rig.start(ringstat());
     poll("the note in use to go", || {
         (!rig.path("state2.drops").exists()).then_some(())
     });
     assert_eq!(counted(&daemon.stop_and_read()), between, "by the new file");
     rig.set_state_file("state");
     assert_eq!(
-        counted(&rig.start().stop_and_read()),
+        counted(&rig.start(ringstat()).stop_and_read()),
         0.0,
         "by the first file"
     );
+}
+
+/// Goal: a disk that hangs does not hold up the end of a daemon that leaves a note there. Method: the state
+/// file's folder is a link; while the daemon runs it comes to lead to a file system of FUSE that nobody
+/// serves, which only the daemon sees.
+#[test]
+fn a_disk_that_hangs_holds_up_no_stop() {
+    let rig = WithSettings::new();
+    let [good, hangs, link] = ["good", "hangs", "link"].map(|name| rig.path(name));
+    fs::create_dir(&good).expect("it is ours");
+    fs::create_dir(&hangs).expect("it is ours");
+    symlink(&good, &link).expect("it is ours");
+    let mount = "mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0 fuse";
+    let mount = format!("exec 9<>/dev/fuse && {mount} {}", hangs.display());
+    let Some(program) = rig.program_behind(&mount) else {
+        return;
+    };
+    rig.set_state_file("link/state");
+    let mut daemon = rig.start(&program);
+    daemon.sender().send("a:1|c");
+    daemon.wait_for_sum("stats.counters.a.count", 1.0);
+    let other = rig.path("other");
+    symlink(&hangs, &other).expect("it is ours");
+    fs::rename(&other, &link).expect("it is ours");
+    assert_eq!(daemon.stop(), Some(0));
+    let log = daemon.log.now();
+    let told = |text: &str| log.iter().position(|line| line.contains(text));
+    let note = told("what the kernel has dropped so far: the disk does not answer");
+    assert!(note.is_some() && note < told("stopped"), "{log:#?}");
 }
 
 /// Goal: a killed daemon loses only what it had in its hands, and its successor has the sockets.
