@@ -105,7 +105,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     }
     let config = &config.clone().in_directory(&directory);
     let outlets = outlets::choose(config)?;
-    let state_file = rules::state_file(config);
+    let mut state_file = rules::state_file(config);
     // What usually fails at start comes before the daemon leaves the terminal.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let (heritage, mut inherited) = Heritage::take(config.state_file.as_deref())?;
@@ -130,7 +130,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     heritage.close(inherited);
     let control = Control::bind(config)?;
     // Only now, as the file may be that of a daemon which holds these addresses.
-    if let Some(file) = &state_file {
+    if let Some(file) = &mut state_file {
         file.check().map_err(StartError::new)?;
     }
     let launcher = match config.daemonize {

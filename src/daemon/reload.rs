@@ -143,9 +143,9 @@ impl<'a> Reloader<'a> {
         if changes.is_empty() {
             return Ok(None);
         }
-        let state_file = rules::state_file(&config);
+        let mut state_file = rules::state_file(&config);
         // The one that is in use may be written at this moment, and has been tried.
-        if let Some(file) = &state_file
+        if let Some(file) = &mut state_file
             && config.state_file != self.config.state_file
         {
             file.check()?;

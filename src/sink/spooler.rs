@@ -103,7 +103,7 @@ pub fn start(queue: Arc<Queue>, place: SpoolPlace) -> io::Result<SpoolerHandle> 
 }
 
 /// Whether an error is one of a disk, which may be over some day, and not one of the settings.
-fn may_pass(error: &io::Error) -> bool {
+pub fn may_pass(error: &io::Error) -> bool {
     use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     const EIO: i32 = 5;
     let is_of_disk = [QuotaExceeded, ReadOnlyFilesystem, StorageFull].contains(&error.kind());

@@ -364,6 +364,32 @@ fn the_note_lies_beside_the_state_file_that_is_in_use_at_the_stop() {
     );
 }
 
+/// Goal: a note that cannot be removed is not used, as the process behind a crash would use it once more.
+/// Method: drops between two processes, of which the second finds the disk read-only.
+#[test]
+fn a_note_on_a_read_only_disk_is_not_used() {
+    let rig = WithSettings::new();
+    rig.set_state_file("state");
+    let folder = rig.folder.path().display();
+    let mount = format!("mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}");
+    let Some(program) = rig.program_behind(&mount) else {
+        return;
+    };
+    let mut daemon = rig.start(ringstat());
+    let sender = daemon.sender();
+    sender.send("a:1|c");
+    assert_eq!(daemon.stop(), Some(0));
+    overfill(&sender);
+    let mut daemon = rig.start(&program);
+    daemon
+        .log
+        .wait_for_text("is not used, as it cannot be removed");
+    daemon.log.wait_for_text("nobody tells how many");
+    let points = daemon.stop_in_place();
+    assert_eq!(points.own_sum("kernel_drops"), 0.0);
+    assert!(points.sum("stats.counters.a.count") > 0.0);
+}
+
 /// Goal: a disk that hangs does not hold up the end of a daemon that leaves a note there. Method: the state
 /// file's folder is a link; while the daemon runs it comes to lead to a file system of FUSE that nobody
 /// serves, which only the daemon sees.

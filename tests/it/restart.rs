@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -153,15 +154,63 @@ fn a_damaged_state_file_is_set_aside() {
     assert_eq!(levels(&start(&path)).first(), Some(&5.0));
 }
 
-/// Goal: who asks for a state file that cannot be hears of it at the start. Method: a folder in which not
-/// even root can make a file.
+/// Goal: who asks for a state file that can never be hears of it at the start. Method: a folder in which
+/// not even root can make a file, one that is not there, and a file in the place of a folder.
 #[test]
-fn a_read_only_folder_is_told_of_at_the_start() {
-    let ended = run(command(
-        "-b 127.0.0.1:0 -s console: --state-file /sys/kernel/state",
-    ));
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.log.contains("/sys/kernel/state.new"), "{ended:?}");
+fn a_state_file_that_cannot_be_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("file"), "").expect("it is ours");
+    let below = |name: &str| folder.path().join(name).join("state");
+    for path in [Path::new("/proc/state"), &below("missing"), &below("file")] {
+        let path = path.display();
+        let ended = run(command(&format!(
+            "-b 127.0.0.1:0 -s console: --state-file {path}"
+        )));
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.log.contains(&format!("{path}.new")), "{ended:?}");
+    }
+}
+
+/// Goal: a disk that was made read-only, as the kernel does at an error, keeps no daemon from starting:
+/// metrics go out, and the state is kept again when it can be. Method: a file system that only the daemon
+/// sees is read-only from the start, with a state in it, and then is not any more.
+#[test]
+fn behind_a_read_only_disk_the_daemon_runs_without_a_state_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let mut before = start(&state);
+    before.sender().send("level:5|g");
+    assert_eq!(before.stop(), Some(0));
+    let place = folder.path().display();
+    let script = format!("mount --bind {place} {place} && mount -o remount,bind,ro {place}");
+    let may_mount = Command::new("unshare")
+        .args(["-m", "sh", "-c", &script])
+        .status();
+    if !may_mount.is_ok_and(|status| status.success()) {
+        return skip("no file system can be mounted here");
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", &format!("{script} && exec \"$@\""), "sh"]);
+    command.arg(env!("CARGO_BIN_EXE_ringstat"));
+    command.args(["-b", "127.0.0.1:0", "-f", "0.2", "--own-prefix", OWN]);
+    command.arg("--state-file").arg(&state);
+    let mut daemon = Daemon::spawn_with_control(command);
+    assert_eq!(levels(&daemon).first(), Some(&5.0), "it can be read");
+    daemon.log.wait_for_text("until that is over");
+    daemon.sender().send("sent:1|c\nlevel:7|g");
+    daemon.wait_for_sum("stats.counters.sent.count", 1.0);
+    let remounted = Command::new("nsenter")
+        .args(["-m", "-t", &daemon.id().to_string()])
+        .args(["mount", "-o", "remount,bind,rw"])
+        .arg(folder.path())
+        .status();
+    assert!(remounted.expect("it is there").success());
+    daemon.log.wait_for_text("is written again");
+    assert_eq!(daemon.stop(), Some(0));
+    let told = daemon.log.now();
+    let told = told.iter().filter(|line| line.contains("cannot write"));
+    assert_eq!(told.count(), 1, "once in a row");
+    assert_eq!(levels(&start(&state)).first(), Some(&7.0));
 }
 
 /// Goal: flushes go on when the file cannot be written any more. Method: its folder goes away.

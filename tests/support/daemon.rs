@@ -247,6 +247,11 @@ impl Daemon {
         self.child.try_wait().expect("a child of ours").is_none()
     }
 
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A file of the process in /proc.
     pub(crate) fn proc_path(&self, file: &str) -> String {
         format!("/proc/{}/{file}", self.child.id())

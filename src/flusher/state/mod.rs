@@ -55,12 +55,13 @@ impl StateFile {
         &self.path
     }
 
-    /// Fails where the state could not be written, so that this is not found out at a flush.
+    /// Fails where the state can never be written, so that this is not found out at a flush. A disk that
+    /// is full or read-only is told of in the log, and tried again behind each flush.
     ///
     /// # Errors
     /// A message that names the file.
-    pub fn check(&self) -> Result<(), String> {
-        writing::check(&self.path)
+    pub fn check(&mut self) -> Result<(), String> {
+        self.writing.check()
     }
 
     /// Reads what an earlier process left. What cannot be read is set aside, so that somebody may

@@ -8,6 +8,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sink::may_pass;
+
 /// Writes one file again and again.
 #[derive(Debug)]
 pub(super) struct Writing {
@@ -22,6 +24,10 @@ pub(super) struct Writing {
 /// A write that takes longer is told of in the log.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What a file that cannot be written costs.
+const LOST: &str = "after a restart gauges would go on from an older state, and a slot that is cut in two \
+                    would lose a part";
+
 impl Writing {
     pub(super) fn new(path: PathBuf) -> Writing {
         Writing {
@@ -29,6 +35,27 @@ impl Writing {
             under_way: None,
             began: Instant::now(),
             is_failing: false,
+        }
+    }
+
+    /// Fails where nothing can ever be written. Says in the log if it is the disk that fails.
+    pub(super) fn check(&mut self) -> Result<(), String> {
+        let beside = beside(&self.path);
+        let tried = create(&beside).and_then(|_| fs::remove_file(&beside));
+        match tried {
+            Ok(()) => Ok(()),
+            Err(error) if may_pass(&error) => {
+                self.is_failing = true;
+                log::warn!(
+                    "cannot write {}: {error}; until that is over, {LOST}",
+                    self.path.display()
+                );
+                Ok(())
+            }
+            Err(error) => Err(format!(
+                "cannot write {}, which is needed beside the state file: {error}",
+                beside.display()
+            )),
         }
     }
 
@@ -101,26 +128,9 @@ impl Writing {
     /// Told once in a row.
     fn failed(&mut self, reason: &str) {
         if !std::mem::replace(&mut self.is_failing, true) {
-            log::error!(
-                "cannot write {}: {reason}; after a restart gauges would go on from an older state, \
-                 and a slot that is cut in two would lose a part",
-                self.path.display()
-            );
+            log::error!("cannot write {}: {reason}; {LOST}", self.path.display());
         }
     }
-}
-
-/// Fails where a state could not be written.
-pub(super) fn check(path: &Path) -> Result<(), String> {
-    let beside = beside(path);
-    create(&beside)
-        .and_then(|_| fs::remove_file(&beside))
-        .map_err(|error| {
-            format!(
-                "cannot write {}, which is needed beside the state file: {error}",
-                beside.display()
-            )
-        })
 }
 
 /// Writes beside a file, for this user alone, and puts it in place when it is complete and on the disk.
