@@ -175,7 +175,7 @@ fn a_command_goes_on_when_its_time_changes() {
     on_both_back_ends(|backend| {
         let folder = Folder::new();
         let sink = folder.sink(
-            "echo run >> $DIR/runs; [ ! -e $DIR/go ] || sleep 1000\n\
+            "[ ! -e $DIR/go ] || sleep 1000; echo run >> $DIR/runs\n\
              until [ -e $DIR/go ]; do sleep 0.01; done; cat > $DIR/out",
         );
         let mut io = start(with_sinks(backend, vec![sink]));
