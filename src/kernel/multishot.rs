@@ -14,7 +14,7 @@ use super::drain::{DRAIN_MAX, Latecomers, drain};
 use super::ledger::{Batch, Ledger};
 use super::messages::{ERRORS_IN_A_ROW_MAX, End, Messages};
 use super::pace::Pace;
-use super::recvmmsg::ERROR_PAUSE;
+use super::recvmmsg::{ERROR_PAUSE, turn_share};
 use super::ring::{IDLE_WAIT, Ring, Wait};
 use super::waker::Waker;
 use super::{Datagram, Receive, Turn, Visit};
@@ -28,10 +28,6 @@ const STARVED_IN_A_ROW_MAX: u32 = 1000;
 
 /// A kernel that loses completions this often is better asked in another way.
 const REBUILDS_MAX: u64 = 16;
-
-/// Datagrams of a socket that are taken behind an empty one at most, so that a flood of them cannot
-/// keep a flush out.
-const BEHIND_EMPTY_MAX: usize = 4096;
 
 /// How long a ring that failed, or is dropped, may take to end its requests; microseconds are
 /// the rule.
@@ -214,7 +210,7 @@ impl RingReceiver {
         self.ledger.buffers.publish();
         if self.ring.has_overflown() {
             self.ledger.counters.cq_overflows += 1;
-            batch.receive_ended = true;
+            batch.completions_left = true;
         }
         if let Err(error) = entered {
             match EnterFault::of(error.raw_os_error().unwrap_or(libc::EIO)) {
@@ -233,6 +229,7 @@ impl RingReceiver {
     /// Takes what gathered behind an empty datagram, which ends a receive: to arm it again for each of
     /// them costs more than twenty good datagrams.
     fn take_behind_empty(&mut self, batch: &mut Batch, visitor: &mut impl Visit) -> io::Result<()> {
+        let share = turn_share(self.sockets.len());
         let Ledger {
             armed, counters, ..
         } = &mut self.ledger;
@@ -241,7 +238,7 @@ impl RingReceiver {
         batch.receive_ended = false;
         for (socket, _) in ended {
             let messages = &mut self.messages;
-            match messages.take(socket, BEHIND_EMPTY_MAX, batch, counters, visitor)? {
+            match messages.take(socket, share, batch, counters, visitor)? {
                 End::Empty | End::Short => {}
                 End::Limit | End::Failing => batch.receive_ended = true,
             }
@@ -255,8 +252,10 @@ impl RingReceiver {
         self.pace.note(batch.datagrams);
         // One enter takes about 33 x want off a socket, so after more than `want` there may be
         // more, and after a receive ended there may be some that it did not take.
-        self.more_ready =
-            batch.receive_ended || batch.datagrams >= self.want as usize || self.pace.in_burst();
+        self.more_ready = batch.receive_ended
+            || batch.completions_left
+            || batch.datagrams >= self.want as usize
+            || self.pace.in_burst();
         if batch.lost_completions {
             self.rebuild(visitor)?;
         }

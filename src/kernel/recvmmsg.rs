@@ -24,6 +24,11 @@ use super::{Receive, Turn, Visit};
 /// flood cannot keep a flush out.
 const TURN_DATAGRAMS_MAX: usize = 4096;
 
+/// The part of that for each of so many sockets.
+pub(super) fn turn_share(sockets: usize) -> usize {
+    (TURN_DATAGRAMS_MAX / sockets.max(1)).max(1)
+}
+
 /// The pause after a turn of errors only.
 pub(super) const ERROR_PAUSE: Duration = Duration::from_millis(1);
 
@@ -120,7 +125,7 @@ impl MmsgReceiver {
         let mut batch = Batch::default();
         let mut next = Next::Idle;
         let count = self.sockets.len();
-        let share = (TURN_DATAGRAMS_MAX / count.max(1)).max(1);
+        let share = turn_share(count);
         for turn in 0..count {
             let socket = &self.sockets[(self.first_socket + turn) % count];
             let end = self
