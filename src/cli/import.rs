@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Command, Parsed, Refusal};
-use crate::config::foreign::Format;
+use crate::config::foreign::{self, Format};
 use crate::config::{Config, Machine};
 
 /// Print another daemon's configuration as a TOML file that does the same
@@ -23,24 +23,18 @@ pub(super) struct Arguments {
 
 pub(super) fn run(Arguments { file, from }: &Arguments) -> Result<Parsed, Refusal> {
     let shown = file.display();
+    // Once, as a pipe has it only once.
+    let text = foreign::text(file)?;
     let format = match from {
         Some(format) => *format,
-        // It is read once to see what it is, and once more.
-        None if !file.is_file() && file.exists() => {
-            return Err(format!(
-                "{shown} is no regular file; say whose it is with --from statsite, python-statsite \
-                 or etsy"
-            )
-            .into());
-        }
-        None => Format::of_file(file)?.ok_or_else(|| {
+        None => Format::of_text(&text).ok_or_else(|| {
             format!(
                 "{shown}: whose file this is cannot be seen; say it with --from statsite, \
                  python-statsite or etsy"
             )
         })?,
     };
-    let (settings, warnings) = format.read(file)?;
+    let (settings, warnings) = format.read(file, &text)?;
     Config::new(settings.clone(), &Machine::here())
         .map_err(|reason| format!("{shown}: {reason}"))?;
     let mut text = format!("# From {shown}, a file of {}.\n", format.daemon());

@@ -23,10 +23,12 @@ use object::Object;
 /// # Errors
 /// A message that names the file, and the place in it.
 pub fn read(path: &Path) -> Result<(Settings, Vec<String>), String> {
+    Format::Etsy.read(path, &foreign::text(path)?)
+}
+
+pub(super) fn read_text(path: &Path, text: &str) -> Result<(Settings, Vec<String>), String> {
     let shown = path.display();
-    let text = foreign::text(path)?;
-    Format::Etsy.check_text(&shown, &text)?;
-    let (settings, notes) = parse(&text).map_err(|mistake| format!("{shown}:{mistake}"))?;
+    let (settings, notes) = parse(text).map_err(|mistake| format!("{shown}:{mistake}"))?;
     let notes = notes.into_iter().map(|note| {
         let Mistake {
             line,

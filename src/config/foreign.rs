@@ -43,16 +43,8 @@ impl Format {
         }
     }
 
-    /// What the content of a file says; None if it says nothing.
-    ///
-    /// # Errors
-    /// A message that names the file if it cannot be read.
-    pub fn of_file(path: &Path) -> Result<Option<Self>, String> {
-        Ok(Self::of_text(&text(path)?))
-    }
-
     /// The format of this text, if it is plainly one of these.
-    pub(super) fn of_text(text: &str) -> Option<Self> {
+    pub fn of_text(text: &str) -> Option<Self> {
         let lines = || text.lines().map(|line| line.trim().to_lowercase());
         // An object, or a comment of JavaScript before it; neither begins a line of an INI file.
         if text.trim_start().starts_with(['{', '/', '(']) {
@@ -111,15 +103,16 @@ impl Format {
         }
     }
 
-    /// Reads a file of this format.
+    /// Reads the text of a file of this format.
     ///
     /// # Errors
     /// A message that names the file, and the line in it.
-    pub fn read(self, path: &Path) -> Result<Foreign, String> {
+    pub fn read(self, path: &Path, text: &str) -> Result<Foreign, String> {
+        self.check_text(path.display(), text)?;
         match self {
-            Self::Statsite => statsite::read(path),
-            Self::PythonStatsite => python_statsite::read(&[path], &[], None),
-            Self::Etsy => etsy::read(path),
+            Self::Statsite => statsite::read_text(path, text),
+            Self::PythonStatsite => python_statsite::parse(&path.display().to_string(), text),
+            Self::Etsy => etsy::read_text(path, text),
         }
     }
 }
@@ -195,7 +188,7 @@ impl fmt::Display for Fault {
 ///
 /// # Errors
 /// A message that names the file.
-pub(super) fn text(path: &Path) -> Result<String, String> {
+pub fn text(path: &Path) -> Result<String, String> {
     match fs::read(path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => Err(format!("cannot read {}: {error}", path.display())),
@@ -252,7 +245,11 @@ mod tests {
             let file = tempfile::NamedTempFile::new().expect("a temporary file");
             fs::write(&file, text).expect("a file");
             for reader in Format::ALL {
-                let read = reader.read(file.path());
+                let read = match reader {
+                    Format::Statsite => statsite::read(file.path()),
+                    Format::PythonStatsite => python_statsite::read(&[file.path()], &[], None),
+                    Format::Etsy => etsy::read(file.path()),
+                };
                 if reader == of {
                     assert!(read.is_ok(), "{read:?}");
                     continue;

@@ -28,10 +28,12 @@ pub fn defaults() -> Settings {
 /// # Errors
 /// A message that names the file, and the line in it.
 pub fn read(path: &Path) -> Result<Foreign, String> {
+    Format::Statsite.read(path, &foreign::text(path)?)
+}
+
+pub(super) fn read_text(path: &Path, text: &str) -> Result<Foreign, String> {
     let shown = path.display();
-    let text = foreign::text(path)?;
-    Format::Statsite.check_text(&shown, &text)?;
-    let (settings, warnings) = parse(&text).map_err(|fault| format!("{shown}:{fault}"))?;
+    let (settings, warnings) = parse(text).map_err(|fault| format!("{shown}:{fault}"))?;
     Ok((settings, foreign::in_file(path, &warnings)))
 }
 

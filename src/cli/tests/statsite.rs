@@ -1,5 +1,8 @@
 //! Tests of the statsites' command lines, of their files under ringstat's, and of import.
 
+use std::io::Write;
+use std::os::fd::AsRawFd;
+
 use super::*;
 use crate::cli::Parsed;
 use crate::naming::Dialect;
@@ -191,6 +194,25 @@ fn an_imported_file_gives_the_configuration_that_it_gave() {
 }
 
 #[test]
+fn a_pipe_is_imported_as_a_file_is() {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer
+        .write_all(b"[statsite]\nflush_interval = 5\nport = 7\n")
+        .expect("room");
+    drop(writer);
+    let line = format!("ringstat import /proc/self/fd/{}", reader.as_raw_fd());
+    let Ok(Parsed {
+        command: Command::Print(toml),
+        ..
+    }) = parse(line.split(' ').map(OsString::from))
+    else {
+        panic!("a file of statsite's");
+    };
+    assert!(toml.contains("\"tcp://:7\""), "{toml}");
+    assert!(toml.contains("flush = \"5s\""), "{toml}");
+}
+
+#[test]
 fn a_file_whose_kind_cannot_be_seen_is_taken_with_from() {
     for text in ["[statsite]\nflush_interval = 5\n", "", "flush = 5\n"] {
         let file = Foreign::new(text);
@@ -201,12 +223,6 @@ fn a_file_whose_kind_cannot_be_seen_is_taken_with_from() {
             "{message}"
         );
     }
-    // What can be read once only.
-    let file = Foreign::new("[statsite]\nport = 1\n");
-    let refused = file
-        .given("ringstat import /dev/null")
-        .expect_err("no file");
-    assert!(refused.message.contains("/dev/null is no regular file"));
     let file = Foreign::new("[statsite]\nflush_interval = 5\n");
     for format in ["statsite", "python-statsite"] {
         let parsed = file.given(&format!("ringstat import FILE --from {format}"));
