@@ -96,22 +96,8 @@ fn feed(kind: Flood, rounds: u64, level: Level) {
         }
     }
     let hand_over = shard.hand_over(Interval::default(), &[]);
-    let datagrams = traffic.datagrams.len() as u64;
-    let samples = match kind {
-        Flood::Packed | Flood::Rated => traffic.lines,
-        Flood::Single => datagrams,
-        Flood::Empty
-        | Flood::Feeds
-        | Flood::Noise
-        | Flood::NoValue
-        | Flood::NoType
-        | Flood::Denied => 0,
-    };
+    let (samples, refused) = kind.samples_and_refused(&traffic);
     assert_eq!(hand_over.counts.samples, rounds * samples);
-    let refused = match kind {
-        Flood::Packed | Flood::Rated | Flood::Single | Flood::Empty | Flood::Feeds => 0,
-        Flood::Noise | Flood::NoValue | Flood::NoType | Flood::Denied => traffic.lines,
-    };
     assert_eq!(hand_over.counts.refusals.total(), rounds * refused);
 }
 

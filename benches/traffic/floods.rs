@@ -23,10 +23,18 @@ pub(crate) enum Flood {
     NoType,
     /// Packed lines whose names are denied.
     Denied,
+    /// The shortest good lines, packed.
+    Shortest,
+    /// The shortest good lines that go the long way, packed.
+    ShortestSets,
+    /// The shortest lines there are, packed, none of which holds a sample.
+    Fragments,
+    /// Short lines with all parts, packed, none of which holds a sample.
+    Faulty,
 }
 
 impl Flood {
-    pub(crate) const ALL: [Flood; 9] = [
+    pub(crate) const ALL: [Flood; 13] = [
         Flood::Packed,
         Flood::Rated,
         Flood::Single,
@@ -36,15 +44,25 @@ impl Flood {
         Flood::NoValue,
         Flood::NoType,
         Flood::Denied,
+        Flood::Shortest,
+        Flood::ShortestSets,
+        Flood::Fragments,
+        Flood::Faulty,
     ];
 
     /// What it may not cost more than, for each datagram.
     pub(crate) fn held_against(self) -> Option<Flood> {
         match self {
-            Flood::Packed | Flood::Rated | Flood::Single => None,
+            Flood::Packed
+            | Flood::Rated
+            | Flood::Single
+            | Flood::Shortest
+            | Flood::ShortestSets => None,
             Flood::Empty => Some(Flood::Single),
             Flood::Noise | Flood::NoValue | Flood::NoType => Some(Flood::Rated),
             Flood::Denied | Flood::Feeds => Some(Flood::Packed),
+            Flood::Fragments => Some(Flood::Shortest),
+            Flood::Faulty => Some(Flood::ShortestSets),
         }
     }
 
@@ -73,8 +91,51 @@ impl Flood {
             }),
             Flood::NoValue => each(|bytes| replace(bytes, b':', b'.')),
             Flood::NoType => each(|bytes| replace(bytes, b'|', b'x')),
+            Flood::Shortest => each(|bytes| fill(bytes.len(), &["a:1|c"])),
+            Flood::ShortestSets => each(|bytes| fill(bytes.len(), &["a:1|s"])),
+            Flood::Fragments => each(|bytes| fill(bytes.len(), &[":", "a", "|", ":|", "a:1"])),
+            Flood::Faulty => each(|bytes| {
+                let lines = [":|c", ":x|c", ":1|x", ":9e999|c", ":1|c|", ":1|c|@0"];
+                fill(bytes.len(), &lines)
+            }),
         }
     }
+
+    /// How many samples a round of its traffic holds, and how many refused lines.
+    pub(crate) fn samples_and_refused(self, traffic: &Traffic) -> (u64, u64) {
+        let lines = |bytes: &Vec<u8>| {
+            let lines = bytes.split(|&byte| byte == b'\n');
+            lines.filter(|line| !line.is_empty()).count() as u64
+        };
+        let lines = traffic.datagrams.iter().map(lines).sum();
+        match self {
+            Flood::Packed
+            | Flood::Rated
+            | Flood::Single
+            | Flood::Shortest
+            | Flood::ShortestSets => (lines, 0),
+            Flood::Empty | Flood::Feeds => (0, 0),
+            Flood::Noise
+            | Flood::NoValue
+            | Flood::NoType
+            | Flood::Denied
+            | Flood::Fragments
+            | Flood::Faulty => (0, lines),
+        }
+    }
+}
+
+/// As many bytes of these lines in turn, as far as whole ones go.
+fn fill(length: usize, lines: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length);
+    for line in lines.iter().cycle() {
+        if bytes.len() + line.len() + 1 > length {
+            break;
+        }
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
+    }
+    bytes
 }
 
 fn replace(bytes: &[u8], one: u8, other: u8) -> Vec<u8> {

@@ -1,7 +1,9 @@
 //! Splits a datagram at newlines; empty lines are skipped. Hot path.
 
+use super::block::{Marks, block_of};
 use super::blocks;
 use super::counts::LineCounts;
+use super::fragments;
 use super::frame::MAGIC;
 use super::line::{self, Record};
 use super::plain;
@@ -59,30 +61,37 @@ pub(super) fn read_any<'a>(
         let feeds = datagram[start..].iter().take_while(|byte| **byte == b'\n');
         return start + feeds.count();
     }
+    let text = &datagram[start..];
+    let mut padded = None;
+    let block = block_of(text, &mut padded);
+    let marks = Marks::of(block);
+    let fragments = fragments::refuse(text, marks, counts, record);
+    if fragments > 0 {
+        return start + fragments;
+    }
     // Many clients sample, so this is worth a try: it takes half of what the long way does.
-    if let Some((sample, next)) = plain::read_rated(datagram, start) {
+    if let Some(sample) = plain::read_rated(text, block, marks) {
         counts.lines += 1;
         record.sample(&sample);
-        return next;
+        return start + sample.line.len() + 1;
     }
-    read_long(datagram, start, counts, record)
+    let end = marks.end().unwrap_or_else(|| line_end(text));
+    read_long(&text[..end], counts, record);
+    start + end + 1
 }
 
-/// As [`read_any`], on the long way.
-fn read_long<'a>(
-    datagram: &'a [u8],
-    start: usize,
-    counts: &mut LineCounts,
-    record: &mut impl Record<'a>,
-) -> usize {
-    let rest = &datagram[start..];
-    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-    let line = line::trim(&rest[..end]);
+/// Reads a line on the long way.
+fn read_long<'a>(line: &'a [u8], counts: &mut LineCounts, record: &mut impl Record<'a>) {
+    let line = line::trim(line);
     if !line.is_empty() {
         counts.lines += 1;
         line::read(line, counts, record);
     }
-    start + end + 1
+}
+
+/// Where the line ends that a text begins with.
+fn line_end(text: &[u8]) -> usize {
+    memchr::memchr(b'\n', text).unwrap_or(text.len())
 }
 
 #[cfg(test)]
@@ -209,8 +218,17 @@ mod tests {
                 b"|\0\0\0",
             ];
             let feeds: [&[u8]; 6] = [b"\n", b"\n", b"\n", b"\r\n", b"\n\n", b" \n"];
+            let fragments: [&[u8]; 18] = [
+                b":", b"a", b"|", b":|", b"a:1", b"a:1|", b"a|b:", b"a|b:|", b":1:2|", b" ", b"\r",
+                b" :", b": ", b"a:1| ", b"_e{", b"_sc|", b"\xaa:1", b"",
+            ];
             let mut datagram = Vec::new();
             for _ in 0..1 + self.below(4) {
+                // Enough of them to reach over the 64th byte.
+                while self.below(8) < 5 {
+                    datagram.extend_from_slice(self.one_of(&fragments));
+                    datagram.push(b'\n');
+                }
                 let is_plain = self.below(2) == 0;
                 // Names that end a line near the 64th byte, which is as far as is looked.
                 match self.below(4) {
@@ -254,18 +272,26 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_and_the_long_way_read_every_line_alike() {
+    fn the_short_ways_and_the_long_way_read_every_line_alike() {
         let mut random = Random(88_172_645_463_325_252);
-        let mut short_count = 0;
+        let (mut plain_count, mut rated_count, mut fragment_count) = (0, 0, 0);
         let datagram_count = if cfg!(miri) { 150 } else { 300_000 };
         for _ in 0..datagram_count {
             let datagram = random.datagram();
             let (mut long, mut long_counts) = (Journal::default(), LineCounts::default());
-            let mut start = 0;
-            while start < datagram.len() {
-                short_count += u32::from(plain::read(Baseline, &datagram, start).is_some());
-                short_count += u32::from(plain::read_rated(&datagram, start).is_some());
-                start = read_long(&datagram, start, &mut long_counts, &mut long);
+            for line in datagram.split(|&byte| byte == b'\n') {
+                read_long(line, &mut long_counts, &mut long);
+            }
+            for start in memchr::memchr_iter(b'\n', &datagram).map(|feed| feed + 1) {
+                let text = &datagram[start..];
+                let mut padded = None;
+                let block = block_of(text, &mut padded);
+                let marks = Marks::of(block);
+                let (mut told, mut counts) = (Journal::default(), LineCounts::default());
+                plain_count += u32::from(plain::read(Baseline, text, 0).is_some());
+                rated_count += u32::from(plain::read_rated(text, block, marks).is_some());
+                fragments::refuse(text, marks, &mut counts, &mut told);
+                fragment_count += u32::from(!told.0.is_empty());
             }
             for level in Level::all() {
                 let short = level.run(ReadingLines(&datagram));
@@ -277,10 +303,16 @@ mod tests {
                 );
             }
         }
-        assert!(
-            short_count > datagram_count / 3,
-            "{short_count} lines went the short way"
-        );
+        for (short_count, way) in [
+            (plain_count, "plain"),
+            (rated_count, "with a rate"),
+            (fragment_count, "fragments"),
+        ] {
+            assert!(
+                short_count > datagram_count / 20,
+                "{short_count} lines went the short way: {way}"
+            );
+        }
     }
 
     #[test]

@@ -6,8 +6,10 @@
 
 #![forbid(unsafe_code)]
 
+mod block;
 mod blocks;
 mod counts;
+mod fragments;
 mod frame;
 mod framing;
 mod line;

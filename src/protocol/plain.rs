@@ -4,14 +4,10 @@
 //! recognised goes the long way, which would read these lines alike, and takes them more than three
 //! times as many instructions.
 
-use memchr::memrchr;
-
+use super::block::{BLOCK_BYTES, Marks, Place, block_of};
 use super::number::parse_number;
 use crate::metric::{MetricType, Number, Sample, SampleRate};
 use crate::simd::{Baseline, Vectors};
-
-/// A line must end in so many bytes.
-const BLOCK_BYTES: usize = 64;
 
 /// Numbers of so many digits are read at once.
 const DIGITS_MAX: usize = 8;
@@ -71,75 +67,71 @@ pub(super) fn read(
     datagram: &[u8],
     start: usize,
 ) -> Option<(Sample<'_>, usize)> {
-    read_with(vectors, datagram, start, |_, end| {
-        Some((end, SampleRate::ALL))
-    })
-}
-
-/// Reads the line that begins at `start`, if it is a plain one with a rate.
-pub(super) fn read_rated(datagram: &[u8], start: usize) -> Option<(Sample<'_>, usize)> {
-    read_with(Baseline, datagram, start, rate_before)
-}
-
-/// Reads a line, given where its type ends and how it was sampled.
-#[inline(always)]
-fn read_with(
-    vectors: impl Vectors,
-    datagram: &[u8],
-    start: usize,
-    type_end_and_rate: impl Fn(&[u8; BLOCK_BYTES], usize) -> Option<(usize, SampleRate)>,
-) -> Option<(Sample<'_>, usize)> {
     let text = &datagram[start..];
-    let padded;
-    let block = match text.first_chunk::<BLOCK_BYTES>() {
-        Some(block) => block,
-        None => {
-            padded = pad(text);
-            &padded
-        }
-    };
+    let mut padded = None;
+    let block = block_of(text, &mut padded);
     let (colon, end) = ends(vectors, block)?;
+    let place = Place {
+        colon,
+        type_end: end,
+        end,
+    };
+    let sample = read_at(vectors, text, block, place, SampleRate::ALL)?;
+    Some((sample, start + end + 1))
+}
+
+/// Reads the line that a text and its block begin with, if it is a plain one with a rate.
+pub(super) fn read_rated<'a>(
+    text: &'a [u8],
+    block: &[u8; BLOCK_BYTES],
+    marks: Marks,
+) -> Option<Sample<'a>> {
+    let place = marks.rated()?;
+    let rate = block[place.type_end..place.end].strip_prefix(b"|@")?;
+    let rate = SampleRate::new(parse_number(rate)?.value)?;
+    read_at(Baseline, text, block, place, rate)
+}
+
+/// Reads a line whose parts end in these places.
+#[inline(always)]
+fn read_at<'a>(
+    vectors: impl Vectors,
+    text: &'a [u8],
+    block: &[u8; BLOCK_BYTES],
+    place: Place,
+    rate: SampleRate,
+) -> Option<Sample<'a>> {
     // A white byte would be trimmed, and `_e{` and `_sc|` begin what is not for us.
     let first = block[0];
     if first <= b' ' || first == b'_' {
         return None;
     }
-    let (type_end, rate) = type_end_and_rate(block, end)?;
-    let ending = Ending::before(block, type_end)?;
-    let number_end = type_end - ending.length as usize;
+    let ending = Ending::before(block, place.type_end)?;
+    let number_end = place.type_end - ending.length as usize;
     // Very many where the ending reaches over the colon.
-    let digits = number_end.wrapping_sub(colon + 1);
-    let number = match few_digits(vectors, block, colon + 1, digits) {
+    let digits = number_end.wrapping_sub(place.colon + 1);
+    let number = match few_digits(vectors, block, place.colon + 1, digits) {
         Some(value) => Number {
             value,
             signed: false,
         },
-        None => other_number(block.get(colon + 1..number_end)?)?,
+        None => other_number(block.get(place.colon + 1..number_end)?)?,
     };
-    let line = &text[..end];
-    let sample = Sample {
+    let line = &text[..place.end];
+    Some(Sample {
         line,
-        name: &line[..colon],
+        name: &line[..place.colon],
         tags: b"",
         metric_type: ending.metric_type,
         rate,
         number,
-    };
-    Some((sample, start + end + 1))
+    })
 }
 
 /// Reads numbers with a sign, a point or an exponent, and long ones.
 #[inline(never)]
 fn other_number(text: &[u8]) -> Option<Number> {
     parse_number(text)
-}
-
-/// The sample rate that stands last in the line that ends before `end`, and where its field begins.
-fn rate_before(block: &[u8; BLOCK_BYTES], end: usize) -> Option<(usize, SampleRate)> {
-    let line = &block[..end];
-    let bar = memrchr(b'|', line)?;
-    let rate = parse_number(line[bar..].strip_prefix(b"|@")?)?;
-    Some((bar, SampleRate::new(rate.value)?))
 }
 
 /// Where the name and the line end that a block begins with. None if that is too far, or if there
@@ -155,15 +147,6 @@ fn ends(vectors: impl Vectors, block: &[u8; BLOCK_BYTES]) -> Option<(usize, usiz
     let colon = marks.trailing_zeros() as usize % BLOCK_BYTES;
     let end = behind.trailing_zeros() as usize;
     (block[colon] == b':' && block[end] == b'\n').then_some((colon, end))
-}
-
-/// A text that is shorter than a block; the end of the datagram ends the line, too.
-#[inline(never)]
-fn pad(text: &[u8]) -> [u8; BLOCK_BYTES] {
-    let mut block = [0; BLOCK_BYTES];
-    block[..text.len()].copy_from_slice(text);
-    block[text.len()] = b'\n';
-    block
 }
 
 /// The value of the 1 to 8 digits that begin at `start`, all at once. None where there are other
@@ -236,6 +219,12 @@ mod tests {
         );
     }
 
+    fn rated(text: &str) -> Option<Sample<'_>> {
+        let mut padded = None;
+        let block = block_of(text.as_bytes(), &mut padded);
+        read_rated(text.as_bytes(), block, Marks::of(block))
+    }
+
     #[track_caller]
     fn plain(line: &str) -> Option<(String, f64, MetricType, usize)> {
         let datagram = format!("{line}\n{}", "x".repeat(64));
@@ -276,9 +265,9 @@ mod tests {
             ("a:7|c|@125e-3", 7.0, 8.0),
         ] {
             assert!(read(Baseline, line.as_bytes(), 0).is_none(), "{line}");
-            let (sample, next) = read_rated(line.as_bytes(), 0).expect(line);
-            let read = (sample.number.value, sample.rate.weight(), next);
-            assert_eq!(read, (value, weight, sample.line.len() + 1), "{line}");
+            let sample = rated(line).expect(line);
+            let read = (sample.number.value, sample.rate.weight());
+            assert_eq!(read, (value, weight), "{line}");
             assert_eq!(sample.line, line.trim_end().as_bytes());
         }
     }
@@ -330,7 +319,7 @@ mod tests {
             &format!("{long}:1|c"),
         ] {
             assert_eq!(plain(line), None, "{line:?}");
-            assert_eq!(read_rated(line.as_bytes(), 0), None, "{line:?}");
+            assert_eq!(rated(line), None, "{line:?}");
         }
     }
 

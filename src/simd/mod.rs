@@ -123,6 +123,16 @@ impl Vectors for Baseline {
 #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
 pub use wide::Wide;
 
+/// A bit for each of the bytes that equals `byte`; the first has the lowest bit. Alike at all
+/// levels: it is for lines that are none of the usual.
+#[inline]
+pub fn equal_bytes(bytes: &[u8; 64], byte: u8) -> u64 {
+    #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+    return sse2::equal_bytes(bytes, byte);
+    #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
+    return portable::equal_bytes(bytes, byte);
+}
+
 /// Asks for the cache line of an item, which may be behind the end. Changes nothing but time.
 #[inline]
 pub fn prefetch<T>(items: &[T], index: usize) {
@@ -190,6 +200,21 @@ mod tests {
                         "{level:?} {bytes:?}"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn equal_bytes_are_found_as_the_portable_twin_and_a_plain_loop_find_them() {
+        for place in 0..64 {
+            for byte in [0, b'\n', b'|', 0x7f, 0x80, u8::MAX] {
+                let mut bytes = std::array::from_fn(|at| (at as u8).wrapping_mul(37));
+                bytes[place] = byte;
+                let plain = (0..64)
+                    .filter(|&at| bytes[at] == byte)
+                    .fold(0, |mask, at| mask | 1 << at);
+                assert_eq!(portable::equal_bytes(&bytes, byte), plain, "{bytes:?}");
+                assert_eq!(equal_bytes(&bytes, byte), plain, "{bytes:?}");
             }
         }
     }

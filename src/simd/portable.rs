@@ -16,6 +16,12 @@ pub fn colons_and_feeds(bytes: &[u8; 64]) -> u64 {
     })
 }
 
+/// As [`super::equal_bytes`].
+#[inline]
+pub fn equal_bytes(bytes: &[u8; 64], byte: u8) -> u64 {
+    (0..64).fold(0, |mask, at| mask | u64::from(bytes[at] == byte) << at)
+}
+
 /// As [`super::Vectors::equal_words`].
 #[inline]
 pub fn equal_words(words: &[u32; 8], word: u32) -> u32 {

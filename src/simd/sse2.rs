@@ -28,6 +28,23 @@ pub(super) fn colons_and_feeds(bytes: &[u8; 64]) -> u64 {
 }
 
 #[inline]
+pub(super) fn equal_bytes(bytes: &[u8; 64], byte: u8) -> u64 {
+    let quarter = |at: usize| {
+        let part: &[u8; 16] = bytes[at..at + 16].try_into().expect("16 of 64 bytes");
+        // SAFETY: SSE2 is part of the architecture; 16 bytes may be read, and the load needs
+        // no alignment.
+        unsafe {
+            let equal = _mm_cmpeq_epi8(
+                _mm_loadu_si128(part.as_ptr().cast()),
+                _mm_set1_epi8(byte.cast_signed()),
+            );
+            u64::from(_mm_movemask_epi8(equal).cast_unsigned())
+        }
+    };
+    quarter(0) | quarter(16) << 16 | (quarter(32) | quarter(48) << 16) << 32
+}
+
+#[inline]
 pub(super) fn equal_words(words: &[u32; 8], word: u32) -> u32 {
     let four = |at: usize| {
         let part: &[u32; 4] = words[at..at + 4].try_into().expect("4 of 8 words");
