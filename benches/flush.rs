@@ -21,7 +21,7 @@ use ringstat::metric::{Interval, Limits, SetHash};
 use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point, Points};
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::{Part, SinkHandle};
-use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
+use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings, SumOrder};
 use ringstat::tap::TapRules;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -81,6 +81,7 @@ impl Rig {
                     idle: idle_rules,
                     limits,
                     weighted_timers: false,
+                    sum_order: SumOrder::Value,
                     counter_samples: false,
                 },
                 1,

@@ -18,7 +18,7 @@ use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point, Points
 use ringstat::shard::{Shard, ShardSettings};
 use ringstat::sink::Counters;
 use ringstat::sink::address::{Place, SINK_TYPES};
-use ringstat::snapshot::{BrakeCounts, Idle, IdleTimes, Merger, MergerSettings};
+use ringstat::snapshot::{BrakeCounts, Idle, IdleTimes, Merger, MergerSettings, SumOrder};
 use ringstat::tap::TapRules;
 use ringstat::telemetry::{FlushCounts, OwnLines, OwnWords, SlotCounts, Telemetry};
 
@@ -154,6 +154,7 @@ fn output(naming: Dialect, datagrams: &str) -> String {
             idle: idle_rules,
             limits: Limits::default(),
             weighted_timers: false,
+            sum_order: SumOrder::Value,
             counter_samples: false,
         },
         1,

@@ -10,7 +10,7 @@ use ringstat::flusher::state::{SlotText, State, StateText, seal};
 use ringstat::format::Lines;
 use ringstat::metric::Limits;
 use ringstat::naming::{Dialect, FlushTime, Naming, NamingSettings, Point, Points};
-use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings};
+use ringstat::snapshot::{Idle, IdleTimes, Merger, MergerSettings, SumOrder};
 
 struct Out(Lines);
 
@@ -54,6 +54,7 @@ fn passed_on(bytes: Vec<u8>) -> Option<Vec<u8>> {
             idle: Dialect::Etsy.idle_rules(interval, idle),
             limits: Limits::default(),
             weighted_timers: true,
+            sum_order: SumOrder::Arrival,
             counter_samples: true,
         },
         1,

@@ -111,6 +111,7 @@ impl FlusherSettings {
             idle: self.idle_rules,
             limits: self.limits,
             weighted_timers: self.weighted_timers,
+            sum_order: self.naming.sum_order(),
             counter_samples: self.naming.needs_counter_samples(),
         }
     }

@@ -6,7 +6,7 @@
 use super::{Histogram, NamingSettings, Points, Series, Value, dotted, head};
 use crate::metric::MetricType;
 use crate::naming::Dialect;
-use crate::snapshot::{Distribution, SumOrder, Summary};
+use crate::snapshot::{Distribution, Summary};
 
 /// etsy's paths.
 #[derive(Clone, Debug)]
@@ -268,7 +268,7 @@ impl Statistics {
             send(&names.sum, window.sum);
             send(&names.sum_squares, window.sum_squares);
         }
-        let totals = values.totals(SumOrder::Value);
+        let totals = values.totals();
         send(&self.std, totals.deviation);
         send(&self.upper, values.upper());
         send(&self.lower, values.lower());

@@ -6,7 +6,7 @@
 
 use super::{FlushTime, NamingSettings, Point, Points, Series, Statistic, Value, dotted};
 use crate::metric::MetricType;
-use crate::snapshot::{Distribution, SumOrder, Summary};
+use crate::snapshot::{Distribution, Summary};
 
 /// gstatsd's paths.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Gstatsd {
             mean.get_or_insert(window_mean);
             send(&names.upper, Value::Fixed(upper));
         }
-        let mean = mean.unwrap_or_else(|| values.totals(SumOrder::Value).mean);
+        let mean = mean.unwrap_or_else(|| values.totals().mean);
         send(".mean", Value::Fixed(mean));
         send(".upper", Value::Fixed(values.upper()));
         send(".lower", Value::Fixed(values.lower()));

@@ -24,7 +24,7 @@ pub use settings::{ExtendedCounters, Heads, NamingSettings};
 pub use statsite::{NO_STATISTICS, STATSITE_STATISTICS, statsite_statistic};
 
 use crate::metric::MetricType;
-use crate::snapshot::{SeriesName, Summary};
+use crate::snapshot::{SeriesName, SumOrder, Summary};
 use etsy::Etsy;
 use gstatsd::Gstatsd;
 use python_statsite::PythonStatsite;
@@ -63,6 +63,14 @@ impl Naming {
             Dialect::Gstatsd => Naming::Gstatsd(Gstatsd::new(settings)),
             Dialect::Statsite => Naming::Statsite(Statsite::new(settings)),
             Dialect::PythonStatsite => Naming::PythonStatsite(PythonStatsite::new(settings)),
+        }
+    }
+
+    /// In what order the values of a timer are added, which decides the last digit of a sum.
+    pub fn sum_order(&self) -> SumOrder {
+        match self {
+            Naming::Statsite(_) => SumOrder::Arrival,
+            Naming::Etsy(_) | Naming::Gstatsd(_) | Naming::PythonStatsite(_) => SumOrder::Value,
         }
     }
 

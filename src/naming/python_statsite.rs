@@ -5,7 +5,7 @@
 //! integer, and the upper end of the window of a percentile stays among the values.
 
 use super::{NamingSettings, Points, Series, Value, head};
-use crate::snapshot::{Distribution, SumOrder, Summary};
+use crate::snapshot::{Distribution, Summary};
 
 /// The paths of the statsite in Python.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl PythonStatsite {
     }
 
     fn statistics(&self, values: &Distribution<'_>, send: &mut impl FnMut(&str, Value)) {
-        let totals = values.totals(SumOrder::Value);
+        let totals = values.totals();
         send(".sum", Value::Twelve(totals.sum));
         send(".mean", Value::Twelve(totals.mean));
         send(".lower", Value::Twelve(values.lower()));

@@ -7,7 +7,7 @@ use super::{
     EvenBins, ExtendedCounters, Histogram, NamingSettings, Point, Points, Series, Statistic, Value,
     head,
 };
-use crate::snapshot::{Distribution, SumOrder, Summary};
+use crate::snapshot::{Distribution, Summary};
 
 /// statsite's paths.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ impl Statsite {
             }
         };
         let included = self.included;
-        let totals = values.totals(SumOrder::Arrival);
+        let totals = values.totals();
         // What derives from the count derives from the one that is sent.
         let count = values.weight.round();
         fixed(included.sum, ".sum", totals.sum, Statistic::Sum);

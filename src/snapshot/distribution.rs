@@ -23,7 +23,8 @@ pub struct Distribution<'a> {
     pub scale: f64,
     /// Sum, sum of squares, smallest and largest value where `values` are not exact.
     pub(super) exact: Option<ExactFigures>,
-    /// The sums of the values and of their squares, added as they came; only where every share is 1.
+    /// The sums of the values and of their squares, added as they came; None where they are added
+    /// in order of value.
     pub(super) arrival_sums: Option<Sums>,
 }
 
@@ -116,11 +117,11 @@ impl Distribution<'_> {
     }
 
     /// What all values come to. Takes two passes over them, so ask once.
-    pub fn totals(&self, order: SumOrder) -> Totals {
+    pub fn totals(&self) -> Totals {
         let (sum, sum_squares) = match (self.exact, self.arrival_sums) {
             (Some(exact), _) => (exact.sum, exact.sum_squares),
-            (None, Some(sums)) if order == SumOrder::Arrival => sums,
-            (None, _) => {
+            (None, Some(sums)) => sums,
+            (None, None) => {
                 let all = self.lowest(self.received);
                 (all.sum, all.sum_squares)
             }
@@ -314,10 +315,10 @@ mod tests {
         let high = distribution.highest(2);
         assert_eq!((high.bound, high.sum, high.mean()), (3.0, 13.0, 6.5));
         assert_eq!(distribution.median(), 2.5);
-        let totals = distribution.totals(SumOrder::Value);
+        let totals = distribution.totals();
         assert_eq!((totals.sum, totals.sum_squares), (16.0, 114.0));
         assert_eq!(totals.mean, 4.0);
-        assert_eq!(plain(&[2.0, 4.0]).totals(SumOrder::Value).deviation, 1.0);
+        assert_eq!(plain(&[2.0, 4.0]).totals().deviation, 1.0);
     }
 
     #[test]
@@ -330,7 +331,7 @@ mod tests {
             scale: 2.0,
             ..plain(&[1.0, 5.0])
         };
-        let totals = distribution.totals(SumOrder::Value);
+        let totals = distribution.totals();
         assert_eq!((distribution.count(), totals.sum), (4.0, 16.0));
         assert_eq!(totals.mean, 4.0);
         let low = distribution.lowest(1);

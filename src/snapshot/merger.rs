@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::directory::{Directory, Entry, grow_by_an_eighth};
-use super::distribution::Distribution;
+use super::distribution::{Distribution, SumOrder};
 use super::idle::IdleRules;
 use super::quotas::Quotas;
 use super::texts::SeriesName;
@@ -103,6 +103,7 @@ pub struct Merger {
     rules: IdleRules,
     limits: MergerLimits,
     weighted_timers: bool,
+    sum_order: SumOrder,
     counter_samples: bool,
     /// Flushes so far, modulo 2^32; the first is 1.
     now: u32,
@@ -163,6 +164,8 @@ pub struct MergerSettings {
     pub limits: Limits,
     /// Whether timers are weighed.
     pub weighted_timers: bool,
+    /// In what order the values of a timer are added.
+    pub sum_order: SumOrder,
     /// Whether the samples of counters are counted, which takes eight bytes a counter.
     pub counter_samples: bool,
 }
@@ -205,6 +208,7 @@ impl Merger {
             rules: settings.idle,
             limits: MergerLimits::new(settings, shards),
             weighted_timers: settings.weighted_timers,
+            sum_order: settings.sum_order,
             counter_samples: settings.counter_samples,
             now: 0,
             directories: Default::default(),
@@ -440,9 +444,11 @@ impl Merger {
                             Summary::Gauge(directory.level(slot).unwrap_or_default())
                         }
                     }
-                    MetricType::Timer => {
-                        Summary::Timer(self.timers.distribution(slot, self.weighted_timers))
-                    }
+                    MetricType::Timer => Summary::Timer(self.timers.distribution(
+                        slot,
+                        self.weighted_timers,
+                        self.sum_order,
+                    )),
                     MetricType::Set => Summary::Set(self.sets[at].count()),
                     MetricType::KeyValue => continue,
                 };

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::distribution::{Distribution, ExactFigures, plain_sums};
+use super::distribution::{Distribution, ExactFigures, SumOrder, plain_sums};
 use super::partial::Piece;
 use crate::metric::{Sketch, TimerCount, TimerPart};
 
@@ -136,8 +136,14 @@ impl MergedTimers {
         self.sketches.len()
     }
 
-    /// The distribution of one series. `weighted` says whether sums and ranks are weighed.
-    pub(super) fn distribution(&mut self, slot: u32, weighted: bool) -> Distribution<'_> {
+    /// The distribution of one series. `weighted` says whether sums and ranks are weighed, and
+    /// `order` how sums are added.
+    pub(super) fn distribution(
+        &mut self,
+        slot: u32,
+        weighted: bool,
+        order: SumOrder,
+    ) -> Distribution<'_> {
         let index = slot as usize;
         let count = self.counts[index];
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
@@ -172,7 +178,9 @@ impl MergedTimers {
             });
         } else if self.weights.is_empty() {
             let values = &mut self.values[range];
-            distribution.arrival_sums = Some(plain_sums(values.iter()));
+            if order == SumOrder::Arrival {
+                distribution.arrival_sums = Some(plain_sums(values.iter()));
+            }
             sort(values, &mut self.keys);
             distribution.values = values;
             return distribution;

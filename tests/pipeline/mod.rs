@@ -147,6 +147,7 @@ impl Shards {
                     idle: idle_rules,
                     limits,
                     weighted_timers: settings.weighted_timers,
+                    sum_order: naming.sum_order(),
                     counter_samples: naming.needs_counter_samples(),
                 },
                 shard_count,

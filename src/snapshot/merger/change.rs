@@ -18,6 +18,7 @@ impl Merger {
         self.rules = settings.idle;
         self.limits = MergerLimits::new(settings, self.seats.len());
         self.weighted_timers = settings.weighted_timers;
+        self.sum_order = settings.sum_order;
         self.counter_samples = settings.counter_samples;
         self.input = Some(input);
     }

@@ -51,6 +51,7 @@ impl Rig {
                     idle: idle_rules,
                     limits,
                     weighted_timers: false,
+                    sum_order: SumOrder::Value,
                     counter_samples: false,
                 },
                 shards,

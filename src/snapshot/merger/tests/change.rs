@@ -27,6 +27,7 @@ impl Rig {
             },
             limits,
             weighted_timers: input.weighted_timers,
+            sum_order: SumOrder::Value,
             counter_samples: false,
         };
         self.merger.change(settings, input);
