@@ -49,6 +49,51 @@ fn an_overflowing_completion_queue_loses_nothing() {
     });
 }
 
+/// Goal: what lies behind an empty datagram is taken past the ring, and does not overtake what the ring still
+/// has. Method: two sockets, one with empty datagrams among others, and a queue of completions that overflows.
+#[test]
+fn an_overflow_beside_empty_datagrams_loses_nothing_and_keeps_the_order() {
+    for_each_ring(|kind| {
+        let (plain, mixed) = (bound(4 << 20), bound(4 << 20));
+        let count = half_full(&plain).min(900);
+        send_numbers(plain.local_addr().unwrap(), 0..count);
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for number in count..2 * count {
+            let bytes = number.to_ne_bytes();
+            // A third of them.
+            let bytes = if number % 3 == 1 { &[] } else { &bytes[..] };
+            sender.send_to(bytes, mixed.local_addr().unwrap()).unwrap();
+        }
+        let settings = RingSettings {
+            buffers_count: 64,
+            completions_count: 4,
+            ..settings()
+        };
+        let sockets = vec![plain, mixed];
+        let mut engine = open(kind, sockets, &Waker::new().unwrap(), settings);
+        let mut collect = Collect::default();
+        receive_count(&mut engine, &mut collect, 2 * count as usize);
+        let empty = collect
+            .datagrams
+            .extract_if(.., |(bytes, _)| bytes.is_empty());
+        assert_eq!(empty.count(), count as usize / 3);
+        let numbers = collect.numbers();
+        let of = |range: std::ops::Range<u32>| {
+            let of_range = numbers.iter().filter(move |number| range.contains(number));
+            of_range.copied().collect::<Vec<u32>>()
+        };
+        assert_eq!(of(0..count), Vec::from_iter(0..count));
+        let expected = (count..2 * count).filter(|number| number % 3 != 1);
+        assert_eq!(of(count..2 * count), Vec::from_iter(expected));
+        assert!(
+            engine.counters().cq_overflows > 0,
+            "{:?}",
+            engine.counters()
+        );
+        assert_eq!(engine.name(), "io_uring");
+    });
+}
+
 #[test]
 fn the_kernels_drops_are_reported_and_the_rest_arrives() {
     // Four times what the receive buffer holds; nobody reads meanwhile.
