@@ -1,10 +1,10 @@
 //! Sinks that are away, hang, or end connections in the middle: what went in comes out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
@@ -36,22 +36,34 @@ pub(crate) fn send_slot(daemon: &Daemon, total: f64) {
     daemon.wait_for_sum(SENT, total);
 }
 
-/// The sum of a path in the files of a sink's spool, as `zstdcat` would show them.
-pub(crate) fn spooled_sum(spool: &Path, port: u16, path: &str) -> f64 {
-    let folder = spool.join(format!("graphite-127.0.0.1-{port}"));
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = files.filter(|file| file.path().extension().is_some_and(|end| end == "zst"));
-    // A file that goes meanwhile counts no more.
-    let texts = files.filter_map(|file| zstd::decode_all(fs::File::open(file.path()).ok()?).ok());
-    let sums = texts.map(|text| {
+/// The slots in the files of a sink's spool, as `zstdcat` would show them, by time stamp.
+pub(crate) fn spooled_slots(spool: &Path, port: u16) -> BTreeMap<u64, Points> {
+    let files = fs::read_dir(spool_of_sink(spool, port));
+    let files = files.into_iter().flatten().flatten();
+    let slots = files.filter_map(|file| {
+        let name = file.file_name().into_string().expect("a name of ours");
+        let end_unix_s = name.strip_suffix(".zst")?.parse().ok()?;
+        // A file that goes meanwhile counts no more.
+        let text = zstd::decode_all(fs::File::open(file.path()).ok()?).ok()?;
         let text = String::from_utf8(text).expect("lines of text");
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        Points::parse(&lines).sum(path)
+        Some((end_unix_s, Points::parse(&lines)))
     });
-    sums.sum()
+    slots.collect()
 }
 
-fn wait_for_spooled(spool: &Path, port: u16, sum: f64) {
+/// The folder of a sink in a spool.
+pub(crate) fn spool_of_sink(spool: &Path, port: u16) -> PathBuf {
+    spool.join(format!("graphite-127.0.0.1-{port}"))
+}
+
+/// The sum of a path in the files of a sink's spool.
+pub(crate) fn spooled_sum(spool: &Path, port: u16, path: &str) -> f64 {
+    let slots = spooled_slots(spool, port);
+    slots.values().map(|points| points.sum(path)).sum()
+}
+
+pub(crate) fn wait_for_spooled(spool: &Path, port: u16, sum: f64) {
     poll("all to be on disk", || {
         (spooled_sum(spool, port, SENT) == sum).then_some(())
     });
@@ -107,9 +119,9 @@ fn a_crash_in_an_outage_loses_no_slot() {
 }
 
 /// The values of many counters, enough for a slot that no kernel holds in its buffers.
-const SERIES: u32 = 20_000;
+pub(crate) const SERIES: u32 = 20_000;
 
-fn send_series(daemon: &Daemon) {
+pub(crate) fn send_series(daemon: &Daemon) {
     let datagrams = (0..SERIES).step_by(25).map(|first| {
         let lines = (first..first + 25).map(|n| format!("{NAMED}{n:06}:1|c\n"));
         lines.collect::<String>()
@@ -119,7 +131,7 @@ fn send_series(daemon: &Daemon) {
 }
 
 /// What the names of the series begin with.
-const NAMED: &str = "a.long.name.of.series.";
+pub(crate) const NAMED: &str = "a.long.name.of.series.";
 
 /// Waits until each series was delivered `times` times. A point that is delivered again, because nobody
 /// knew whether it had arrived, is the same line.
@@ -235,7 +247,7 @@ fn a_file_of_the_spool_is_named_after_its_slot() {
     send_slot(&daemon, 1000.0);
     wait_for_spooled(folder.path(), number, 1000.0);
     assert_eq!(daemon.stop(), Some(0));
-    let files = fs::read_dir(folder.path().join(format!("graphite-127.0.0.1-{number}")));
+    let files = fs::read_dir(spool_of_sink(folder.path(), number));
     let mut slots = 0_u32;
     for file in files.expect("the folder of the sink").flatten() {
         let name = file.file_name().into_string().expect("a name");
@@ -256,8 +268,8 @@ fn a_file_of_the_spool_is_named_after_its_slot() {
 
 /// The bytes of all files of a sink's spool.
 fn spooled_bytes(spool: &Path, port: u16) -> u64 {
-    let folder = spool.join(format!("graphite-127.0.0.1-{port}"));
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = fs::read_dir(spool_of_sink(spool, port));
+    let files = files.into_iter().flatten().flatten();
     files
         .filter_map(|file| Some(file.metadata().ok()?.len()))
         .sum()

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, Mode, mknodat};
 
-use crate::outages::{SENT, daemon, send_slot, spooled_sum};
+use crate::outages::{SENT, daemon, send_slot, spool_of_sink, spooled_sum};
 use crate::support::daemon::Daemon;
 use crate::support::graphite::{ReservedPort, name_of, sink_of};
 use crate::support::points::{OWN, Points};
@@ -117,7 +117,7 @@ fn a_disk_that_hangs_holds_up_nothing() {
     let port = ReservedPort::new();
     let number = port.port;
     let mut daemon = daemon(&sink_of(number), folder.path());
-    let of_sink = folder.path().join(format!("graphite-127.0.0.1-{number}"));
+    let of_sink = spool_of_sink(folder.path(), number);
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.expect("a time behind 1970").as_secs();
     for end_unix_s in now..now + 300 {
