@@ -27,20 +27,20 @@ fn number_behind(line: &str, text: &str) -> Option<u64> {
 
 /// What a daemon that has stopped says of the lines for a sink.
 #[derive(Debug)]
-struct Account {
+pub(crate) struct Account {
     lines: u64,
     sent: u64,
-    lost: u64,
+    pub(crate) lost: u64,
     /// Of those that were lost, the ones that the queue had no room for.
     queue_full: u64,
     /// Of those that were sent.
     doubtful: u64,
     /// Those that errors in the log tell of.
-    told: u64,
+    pub(crate) told: u64,
 }
 
 impl Account {
-    fn of(log: &[String], sink: &str) -> Account {
+    pub(crate) fn of(log: &[String], sink: &str) -> Account {
         // A longer port may begin like it.
         let of_sink = |line: &&String| {
             let (_, behind) = line.split_once(&format!("sink {sink}")).unwrap_or_default();

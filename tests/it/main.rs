@@ -16,6 +16,8 @@ mod link;
 mod outages;
 // The same while the disk is full, read-only or hangs.
 mod outages_disk;
+// What waits in the spool over a restart: damaged files, and the pace at which the others go.
+mod outages_spool;
 // Floods, names without end, and what is refused or dropped because of them.
 mod overload;
 // Slots that wait for their moment.
