@@ -5,12 +5,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use ringstat::flusher::state::seal;
 use rustix::process::Signal;
 
 use crate::support::carbon::Carbon;
 use crate::support::daemon::{Daemon, command, run};
 use crate::support::graphite::Graphite;
-use crate::support::points::OWN;
+use crate::support::points::{OWN, Points};
 use crate::support::{poll, skip};
 
 /// A slot that no test outlasts, and that a restart does not end.
@@ -95,8 +96,13 @@ fn a_slot_that_a_restart_cuts_is_whole_in_a_whisper_file() {
 
 /// A daemon with short slots and its state in this file.
 fn start(path: &Path) -> Daemon {
+    start_with(path, "")
+}
+
+/// As [`start`], with more arguments.
+fn start_with(path: &Path, arguments: &str) -> Daemon {
     Daemon::start(&format!(
-        "-b 127.0.0.1:0 -f 0.2 --state-file {}",
+        "-b 127.0.0.1:0 -f 0.2 --state-file {} {arguments}",
         path.display()
     ))
 }
@@ -152,6 +158,138 @@ fn a_damaged_state_file_is_set_aside() {
     }
     fs::write(&path, &whole).expect("a file");
     assert_eq!(levels(&start(&path)).first(), Some(&5.0));
+}
+
+/// A state as it would be if it had been written so many seconds before, or after.
+fn state_of_before(state: &str, age_s: i64) -> Vec<u8> {
+    let (body, _) = state.rsplit_once("crc32 ").expect("a checksum");
+    let of = body.lines().nth(1).expect("what it is of");
+    let numbers = of.split(' ').skip(1);
+    let numbers: Vec<i64> = numbers
+        .map(|number| number.parse().expect("a number"))
+        .collect();
+    let [written_ms, end_ns, interval_ns] = numbers[..] else {
+        panic!("{of}");
+    };
+    let before = format!(
+        "of {} {} {interval_ns}",
+        written_ms - age_s * 1_000,
+        end_ns - age_s * 1_000_000_000
+    );
+    seal(body.replace(of, &before))
+}
+
+/// Goal: what is too old is not told as if it were of today, and the log says so; what is not too old is used, and
+/// the time that has gone is silence. Method: a state that a killed daemon left, with other times in it; starts
+/// with the age that is allowed unless told otherwise, and with any.
+#[test]
+fn a_state_that_is_too_old_is_not_used() {
+    const HOUR_S: i64 = 3_600;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let mut daemon = start(&path);
+    daemon.sender().send("level:5|g\nquiet:1|c");
+    let state = poll("both series in the file", || {
+        let text = fs::read_to_string(&path).ok()?;
+        let has_both = text.contains(" 5.0 level\n") && text.contains(" quiet\n");
+        has_both.then_some(text)
+    });
+    daemon.signal(Signal::KILL);
+    assert_eq!(daemon.wait(), None);
+    for (age_s, arguments, is_used) in [
+        (2 * HOUR_S, "", false),
+        (HOUR_S / 2, "", true),
+        // As doubtful as one that is long gone.
+        (-2 * HOUR_S, "", false),
+        (2 * HOUR_S, "--state-age 0", true),
+    ] {
+        fs::write(&path, state_of_before(&state, age_s)).expect("it is ours");
+        let mut daemon = start_with(&path, arguments);
+        let levels = levels(&daemon);
+        let points = daemon.stop_in_place();
+        assert_eq!(levels.first() == Some(&5.0), is_used, "{age_s}: {levels:?}");
+        assert_eq!(levels.is_empty(), !is_used, "{age_s}: {levels:?}");
+        assert_eq!(points.values("stats.counters.quiet.count"), [0.0; 0]);
+        let log = daemon.log.now();
+        let tells = |words: &str| log.iter().any(|line| line.contains(words));
+        let path = path.display();
+        let used = format!(" INFO ] read {path}, written ");
+        let not_used = format!(" WARN ] {path} is not read, as it was written ");
+        assert_eq!(tells(&used), is_used, "{age_s}: {log:#?}");
+        assert_eq!(tells(&not_used), !is_used, "{age_s}: {log:#?}");
+        assert_eq!(tells("and state_age is 3600 s"), !is_used, "{log:#?}");
+    }
+    assert!(!folder.path().join("state.damaged").exists());
+}
+
+/// What is told of a series while it is silent, and for how many slots.
+const SILENT: [(&str, u64); 4] = [
+    ("stats.counters.quiet.count", 9),
+    ("stats.timers.quiet.count", 12),
+    ("stats.sets.quiet.count", 10),
+    ("stats.gauges.quiet", 11),
+];
+
+/// A path is told of in the first slot in which there was something, in so many behind it, and in no other.
+fn assert_told_while_silent(processes: [&Points; 2], (path, slots_max): (&str, u64)) {
+    let spoke = processes[0].times(path)[0];
+    // Silence is counted in flushes, of which a slot that was skipped has none.
+    let mut skipped = 0;
+    for points in processes {
+        let mut expected = Vec::new();
+        for slot in points.of(&format!("{OWN}.flush.skipped_slots")) {
+            let Some(since) = slot.time_unix_s.checked_sub(spoke) else {
+                continue;
+            };
+            skipped += if since > 0 { slot.value as u64 } else { 0 };
+            if since - skipped <= slots_max {
+                expected.push(slot.time_unix_s);
+            }
+        }
+        assert_eq!(
+            points.times(path),
+            expected,
+            "{path}, which spoke at {spoke}"
+        );
+    }
+}
+
+/// Goal: the clock of a silent series goes on over a restart, which costs it no slot and gives it none. Method: a
+/// series of each type, each with another time to be told of, a stop when some of that has gone, and a successor
+/// that runs until two slots are without any of them.
+#[test]
+fn silent_series_are_told_of_for_the_rest_of_their_time_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = format!(
+        "-b 127.0.0.1:0 -f 1 --idle-counters 9s --idle-timers 12s --idle-sets 10s \
+         --idle-gauges 11s --state-file {}",
+        folder.path().join("state").display()
+    );
+    let (longest, longest_slots) = SILENT[1];
+    let before = Daemon::start(&arguments);
+    before
+        .sender()
+        .send("quiet:1|c\nquiet:1|ms\nquiet:1|s\nquiet:1|g");
+    before.wait_for("three slots of silence", |points| {
+        points.times(longest).len() > 3
+    });
+    let before = before.stop_and_read();
+    let spoke = before.times(longest)[0];
+    let skipped = |points: &Points| points.own_sum("flush.skipped_slots") as u64;
+    let after = Daemon::start(&arguments);
+    after.wait_for("two slots behind all of them", |points| {
+        let ends = points.times(&format!("{OWN}.datagrams"));
+        let last = ends.last().copied().unwrap_or_default();
+        last >= spoke + longest_slots + 2 + skipped(&before) + skipped(points)
+    });
+    let after = after.stop_and_read();
+    for series in SILENT {
+        assert_told_while_silent([&before, &after], series);
+    }
+    assert!(
+        !after.times(longest).is_empty(),
+        "the restart took its time"
+    );
 }
 
 /// Goal: who asks for a state file that can never be hears of it at the start. Method: a folder in which
