@@ -1,7 +1,7 @@
 //! Restarts behind a service manager that holds the sockets: what comes meanwhile waits for the
 //! successor. Each test counts what it sent against what predecessor and successor made of it.
 
-mod manager;
+pub(crate) mod manager;
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -30,7 +30,7 @@ use manager::Manager;
 const SENT_COUNT: u64 = 100_000;
 const SENDERS_COUNT: usize = 8;
 
-fn ringstat() -> &'static Path {
+pub(crate) fn ringstat() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_ringstat"))
 }
 
@@ -41,7 +41,7 @@ fn start(manager: &Manager, program: &Path, arguments: &str) -> Daemon {
 }
 
 /// Sockets that share a port of loopback, as `ReusePort=yes` makes them.
-fn shared_sockets(count: usize) -> Vec<UdpSocket> {
+pub(crate) fn shared_sockets(count: usize) -> Vec<UdpSocket> {
     let mut address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let sockets = (0..count).map(|_| {
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");

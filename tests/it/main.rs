@@ -38,3 +38,6 @@ mod blocked;
 
 // A slot that restarts cut in pieces, and the state file that puts it together.
 mod restart;
+
+// What is lost with a process that is killed, to the sample.
+mod kill;

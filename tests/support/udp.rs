@@ -79,6 +79,17 @@ impl ReceiveQueue {
         })
     }
 
+    /// Waits until the daemon has taken all that is there.
+    ///
+    /// # Panics
+    /// If there is no queue.
+    pub(crate) fn wait_until_empty(&self) {
+        poll("an empty receive queue", || {
+            let bytes = self.fullest_bytes().expect("somebody holds the sockets");
+            (bytes == 0).then_some(())
+        });
+    }
+
     /// Waits until a queue is a quarter full.
     pub(crate) fn wait_for_backlog(&self) {
         poll("a backlog in the receive queue", || {
