@@ -7,8 +7,6 @@ use super::{Traffic, packed};
 pub(crate) enum Flood {
     /// Good lines, packed.
     Packed,
-    /// Good lines with a sample rate, packed, which go the long way.
-    Rated,
     /// Good lines, one a datagram.
     Single,
     /// Empty datagrams.
@@ -34,9 +32,8 @@ pub(crate) enum Flood {
 }
 
 impl Flood {
-    pub(crate) const ALL: [Flood; 13] = [
+    pub(crate) const ALL: [Flood; 12] = [
         Flood::Packed,
-        Flood::Rated,
         Flood::Single,
         Flood::Empty,
         Flood::Feeds,
@@ -53,14 +50,11 @@ impl Flood {
     /// What it may not cost more than, for each datagram.
     pub(crate) fn held_against(self) -> Option<Flood> {
         match self {
-            Flood::Packed
-            | Flood::Rated
-            | Flood::Single
-            | Flood::Shortest
-            | Flood::ShortestSets => None,
+            Flood::Packed | Flood::Single | Flood::Shortest | Flood::ShortestSets => None,
             Flood::Empty => Some(Flood::Single),
-            Flood::Noise | Flood::NoValue | Flood::NoType => Some(Flood::Rated),
-            Flood::Denied | Flood::Feeds => Some(Flood::Packed),
+            Flood::Feeds | Flood::Noise | Flood::NoValue | Flood::NoType | Flood::Denied => {
+                Some(Flood::Packed)
+            }
             Flood::Fragments => Some(Flood::Shortest),
             Flood::Faulty => Some(Flood::ShortestSets),
         }
@@ -75,10 +69,6 @@ impl Flood {
         };
         match self {
             Flood::Packed | Flood::Denied => packed(lines, names),
-            Flood::Rated => each(|bytes| {
-                let text = String::from_utf8_lossy(bytes);
-                text.replace('\n', "|@0.5\n").into_bytes()
-            }),
             Flood::Single => each(|bytes| {
                 let line = bytes.split(|&byte| byte == b'\n').next();
                 line.unwrap_or_default().to_vec()
@@ -109,11 +99,7 @@ impl Flood {
         };
         let lines = traffic.datagrams.iter().map(lines).sum();
         match self {
-            Flood::Packed
-            | Flood::Rated
-            | Flood::Single
-            | Flood::Shortest
-            | Flood::ShortestSets => (lines, 0),
+            Flood::Packed | Flood::Single | Flood::Shortest | Flood::ShortestSets => (lines, 0),
             Flood::Empty | Flood::Feeds => (0, 0),
             Flood::Noise
             | Flood::NoValue
