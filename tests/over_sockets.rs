@@ -33,6 +33,9 @@ const FLUSH_S: u64 = 2;
 /// A busy machine may need more than a slot for sending; more often than this it does not.
 const ATTEMPTS_MAX: usize = 10;
 
+/// Of a flush that is later than this, rates are by a longer time, in milliseconds.
+const LATE_MAX_MS: f64 = 200.0;
+
 /// Goes before the daemon's own metrics, and before no vector's.
 const OWN_PREFIX: &str = "own_metrics";
 
@@ -147,11 +150,11 @@ fn wrong_lines(naming: Naming, way: Way, engine: &str) -> Vec<String> {
             return differences(&expected, &points, end_unix_s);
         }
     }
-    panic!("sending takes more than a slot each time");
+    panic!("sending takes more than a slot each time, or the flush is late");
 }
 
 /// Sends all vectors within one full slot. Returns its points and its end, or nothing if sending
-/// took too long.
+/// took too long, or the slot did.
 fn one_slot(
     naming: Naming,
     way: Way,
@@ -186,6 +189,14 @@ fn one_slot(
         return None;
     }
     let mut points = daemon.points_until(|point| point.time_unix_s == end_unix_s + FLUSH_S);
+    let late_path = format!("{OWN_PREFIX}.flush.late_ms");
+    let late_ms = points.iter().filter(|point| point.path == late_path);
+    // Of the flush before the slot, and of the one at its end.
+    let late_ms: Vec<f64> = late_ms.map(|point| point.value).collect();
+    assert_eq!(late_ms.len(), 2, "{late_path} of each flush");
+    if late_ms.iter().any(|ms| *ms > LATE_MAX_MS) {
+        return None;
+    }
     points.retain(|point| {
         let other_slots = [end_unix_s - FLUSH_S, end_unix_s + FLUSH_S];
         !other_slots.contains(&point.time_unix_s) && !point.path.starts_with(OWN_PREFIX)
