@@ -9,6 +9,8 @@ pub mod config;
 
 pub mod service;
 
+pub mod disk;
+
 pub mod transport;
 
 #[allow(unsafe_code)]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in the order in which data flows, and what each may use.
-const MODULES: [(&str, &[&str]); 25] = [
+const MODULES: [(&str, &[&str]); 26] = [
     ("cli", &["compare", "config", "control"]),
     (
         "config",
@@ -22,6 +22,7 @@ const MODULES: [(&str, &[&str]); 25] = [
         ],
     ),
     ("service", &[]),
+    ("disk", &[]),
     ("transport", &[]),
     ("kernel", &[]),
     ("simd", &[]),
@@ -47,6 +48,7 @@ const MODULES: [(&str, &[&str]); 25] = [
     (
         "flusher",
         &[
+            "disk",
             "format",
             "kernel",
             "ledger",
@@ -60,9 +62,9 @@ const MODULES: [(&str, &[&str]); 25] = [
             "telemetry",
         ],
     ),
-    ("sink", &[]),
+    ("sink", &["disk"]),
     // How much of a connection the peer has acknowledged.
-    ("io", &["kernel", "sink"]),
+    ("io", &["disk", "kernel", "sink"]),
     // The event loop is the one of the sinks.
     (
         "streams",
@@ -83,6 +85,7 @@ const MODULES: [(&str, &[&str]); 25] = [
         &[
             "config",
             "control",
+            "disk",
             "flusher",
             "format",
             "io",

@@ -16,7 +16,7 @@ use std::time::Instant;
 use rustix::fs::{Access, access};
 use rustix::net::{RecvFlags, recv};
 
-use crate::flusher::replace_file;
+use crate::disk::replace_file;
 use crate::service::Store;
 
 /// The name of the note in the store.

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::disk;
 use crate::sink::backlog::SpoolLimits;
 use crate::sink::command;
 use crate::sink::dial::{Resolve, system_resolver};
@@ -199,16 +200,23 @@ impl IoHandle {
             .map(|(handle, _)| handle.name().to_owned())
             .collect();
         let mut new = Vec::new();
-        for (address, _) in (settings.sinks.iter().zip(&places)).filter(|(_, at)| at.is_none()) {
+        let missing = settings.sinks.iter().zip(&places);
+        let missing = missing.filter(|(_, place)| place.is_none());
+        let mut started = missing.map(|(address, _)| {
             let name = name_unlike(&names, address);
             names.push(name.clone());
-            match RunningSink::start(address, name, settings, &self.tasks) {
-                Ok(sink) => new.push(sink),
-                Err(error) => {
-                    end_all(new, Instant::now());
-                    return Err(error);
-                }
-            }
+            RunningSink::start(address, name, settings, &self.tasks)
+        });
+        let started = started.try_for_each(|sink| {
+            new.push(sink?);
+            Ok(())
+        });
+        // All of them are opened by now, so that a disk that hangs is waited for once.
+        let until = Instant::now() + disk::PATIENCE;
+        let opened = started.and_then(|()| new.iter().try_for_each(|it| it.wait_for_spool(until)));
+        if let Err(error) = opened {
+            end_all(new, Instant::now());
+            return Err(error);
         }
         let mut before: Vec<Option<RunningSink>> = self.sinks.drain(..).map(Some).collect();
         let mut new = new.into_iter();

@@ -10,6 +10,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_local;
 
 use super::{Backend, Left, Settings, Stream};
+use crate::disk;
 use crate::sink::address::{Place, SpoolSettings};
 use crate::sink::backlog::{Order, SpoolLimits};
 use crate::sink::command::{self, CommandSink};
@@ -86,10 +87,10 @@ async fn time_of(give_up_at: oneshot::Receiver<Instant>) {
 }
 
 impl RunningSink {
-    /// Opens a sink and its spool and hands its task over to be run.
+    /// Starts a sink, begins to open its spool, and hands its task over to be run.
     ///
     /// # Errors
-    /// If the spool cannot be used, or the system gives no thread.
+    /// If the system gives no thread.
     pub(super) fn start(
         address: &SinkAddress,
         name: String,
@@ -153,6 +154,18 @@ impl RunningSink {
             spooler,
             task: Some(TaskLink { give_up_at, ended }),
         })
+    }
+
+    /// Waits until its spool is open, or for a disk that hangs up to this time: then it is in use
+    /// when the disk answers.
+    ///
+    /// # Errors
+    /// If the spool cannot be used.
+    pub(super) fn wait_for_spool(&self, until: Instant) -> io::Result<()> {
+        match &self.spooler {
+            Some(spooler) => spooler.wait_for_folder(until),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn handle(&self) -> &SinkHandle {
@@ -230,7 +243,7 @@ impl ClosingSink {
         let lost_before = lost(self.handle.counters());
         queue.end();
         if let Some(spooler) = self.spooler {
-            spooler.wait(self.give_up_at + SPOOLING_MAX);
+            spooler.wait(self.give_up_at + disk::PATIENCE);
         }
         queue.give_up_rest();
         let counters = self.handle.counters();
@@ -281,10 +294,6 @@ fn account(counters: &Counters) -> String {
 
 /// How long the io thread may take to put a connection away.
 pub(super) const CLOSING_MAX: Duration = Duration::from_secs(1);
-
-/// How long the disk may take to write what is left at the end: a hanging one holds up nobody for
-/// longer.
-const SPOOLING_MAX: Duration = Duration::from_secs(5);
 
 /// What log lines call a sink: a command by its name in own metrics, as it may hold a password.
 fn name_in_log(address: &SinkAddress, name: &str) -> String {
@@ -340,27 +349,13 @@ fn start_spooler(
     folder: &Path,
     settings: &Settings,
 ) -> io::Result<SpoolerHandle> {
-    let shared = folder.parent().unwrap_or(folder);
-    let of_old_form = spool::count_of_old_form(shared, sink.name());
-    if of_old_form > 0 {
-        log::warn!(
-            "sink {}: {of_old_form} files {}.*.slot in {} are of an earlier version's spool; they are \
-             left alone and not sent",
-            sink.queue().name(),
-            sink.name(),
-            shared.display()
-        );
-    }
     let place = SpoolPlace {
         folder: folder.to_owned(),
+        name_before: sink.name().to_owned(),
         framing: sink.address().kind.into(),
         limits: spool_limits(sink.address(), settings),
     };
-    spooler::start(Arc::clone(sink.queue()), place).map_err(|error| {
-        let folder = folder.display();
-        let text = format!("cannot use {folder} as a spool: {error}; the folder must be there for this daemon alone, and writable");
-        io::Error::new(error.kind(), text)
-    })
+    spooler::start(Arc::clone(sink.queue()), place)
 }
 
 #[cfg(test)]

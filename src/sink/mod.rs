@@ -22,7 +22,6 @@ pub use address::{Lifetime, SinkAddress};
 pub use counters::{Counters, DropReason, Dropped, LastSlot};
 pub use handle::SinkHandle;
 pub use queue::Queue;
-pub use spooler::may_pass;
 pub use spread::Spread;
 
 /// A part of the formatted points of one flush for one sink. A small flush has only one.

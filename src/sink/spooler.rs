@@ -2,16 +2,17 @@
 //! io thread may wait for a disk.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Queue;
 use super::backlog::{Load, SpoolJob, SpoolLimits};
 use super::spool::file::Framing;
-use super::spool::{Spool, is_damage};
+use super::spool::{Spool, count_of_old_form, is_damage};
+use crate::disk::{Answer, SILENCE, may_pass};
 
 /// What a queue asks its spool for.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(super) enum Job {
 pub struct SpoolPlace {
     /// The folder of this sink.
     pub folder: PathBuf,
+    /// What the names of its files began with in an earlier version, which had one folder for all.
+    pub name_before: String,
     /// What its bytes are made of.
     pub framing: Framing,
     /// What its files may take.
@@ -37,10 +40,38 @@ pub struct SpoolPlace {
 
 /// The thread of a spool, seen from outside.
 pub struct SpoolerHandle {
+    sink: String,
+    folder: PathBuf,
+    opened: Answer<io::Result<()>>,
     ended: Receiver<()>,
 }
 
 impl SpoolerHandle {
+    /// Waits until its folder is open. A disk that is full, read-only, or silent up to this time is told of
+    /// in the log and tried again later.
+    ///
+    /// # Errors
+    /// If the folder cannot be used at all.
+    pub fn wait_for_folder(&self, until: Instant) -> io::Result<()> {
+        let Some(opened) = self.opened.wait(until) else {
+            log::warn!(
+                "sink {}: its spool in {}: {SILENCE}; until it does, points are queued in memory only, \
+                 and what waits there is not sent (`mount` tells what is mounted there)",
+                self.sink,
+                self.folder.display()
+            );
+            return Ok(());
+        };
+        opened.map_err(|error| {
+            let folder = self.folder.display();
+            let text = format!(
+                "cannot use {folder} as a spool: {error}; the folder must be there for this daemon \
+                 alone, and writable"
+            );
+            io::Error::new(error.kind(), text)
+        })
+    }
+
     /// Waits until it has written everything behind [`Queue::end`]. A disk that hangs is left alone
     /// when the time is over.
     pub fn wait(&self, until: Instant) {
@@ -50,15 +81,14 @@ impl SpoolerHandle {
     }
 }
 
-/// Starts the thread; it ends after [`Queue::end`]. A disk that is full, read-only or slow is told of in
-/// the log and tried again later.
+/// Starts the thread, which opens the folder; it ends after [`Queue::end`].
 ///
 /// # Errors
-/// If the folder cannot be used at all, or the system gives no thread.
+/// If the system gives no thread.
 pub fn start(queue: Arc<Queue>, place: SpoolPlace) -> io::Result<SpoolerHandle> {
     let (jobs, to_do) = mpsc::channel();
     let (end, ended) = mpsc::channel();
-    let (open, opened) = mpsc::channel();
+    let (open, opened) = Answer::awaited();
     queue.attach_spool(SpoolLink {
         jobs,
         limits: place.limits,
@@ -77,37 +107,26 @@ pub fn start(queue: Arc<Queue>, place: SpoolPlace) -> io::Result<SpoolerHandle> 
     thread::Builder::new()
         .name("spool".to_owned())
         .spawn(move || {
-            // Whoever waits for these has gone if that took too long.
-            match spooler.open() {
-                Err(error) if !may_pass(&error) => {
-                    let _ = open.send(Err(error));
-                    return;
+            spooler.tell_of_old_form();
+            let opened = spooler.open();
+            let opened = opened.or_else(|error| {
+                if !may_pass(&error) {
+                    return Err(error);
                 }
-                Err(error) => spooler.tell_of_failed_write(&error),
-                Ok(()) => {}
-            }
-            let _ = open.send(Ok(()));
+                spooler.tell_of_failed_write(&error);
+                Ok(())
+            });
+            // Who does not wait any more hears of an error at the first write, which opens the folder, too.
+            let _ = open.send(opened);
             spooler.run(&to_do);
             drop(end);
         })?;
-    match opened.recv_timeout(OPEN_MAX) {
-        Ok(result) => result?,
-        Err(RecvTimeoutError::Timeout) => log::warn!(
-            "sink {sink}: the disk of its spool does not answer ({}); until it does, its points are \
-             queued in memory only",
-            folder.display()
-        ),
-        Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("its thread ended")),
-    }
-    Ok(SpoolerHandle { ended })
-}
-
-/// Whether an error is one of a disk, which may be over some day, and not one of the settings.
-pub fn may_pass(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    const EIO: i32 = 5;
-    let is_of_disk = [QuotaExceeded, ReadOnlyFilesystem, StorageFull].contains(&error.kind());
-    is_of_disk || error.raw_os_error() == Some(EIO)
+    Ok(SpoolerHandle {
+        sink,
+        folder,
+        opened,
+        ended,
+    })
 }
 
 struct Spooler {
@@ -140,6 +159,24 @@ impl Spooler {
         self.spool = Some(spool);
         self.queue.spool_found(&contents.found, contents.damaged);
         Ok(())
+    }
+
+    fn tell_of_old_form(&self) {
+        let SpoolPlace {
+            folder,
+            name_before,
+            ..
+        } = &self.place;
+        let shared = folder.parent().unwrap_or(Path::new("/"));
+        let count = count_of_old_form(shared, name_before);
+        if count > 0 {
+            log::warn!(
+                "sink {}: {count} files {name_before}.*.slot in {} are of an earlier version's spool; \
+                 they are left alone and not sent",
+                self.queue.name(),
+                shared.display()
+            );
+        }
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
@@ -262,6 +299,3 @@ impl SpoolLink {
 
 /// The least time between two log lines about a spool.
 const TELL_EVERY: Duration = Duration::from_secs(60);
-
-/// How long a start waits for a disk.
-const OPEN_MAX: Duration = Duration::from_secs(5);

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use reading::{Slot, State};
 pub use text::{Head, SlotText, StateText, seal};
-pub use writing::replace_file;
 
 use crate::metric::SetHash;
 use writing::Writing;

@@ -1,14 +1,12 @@
 //! Writes the state on a thread for each time, one at a time: a disk that hangs holds up no flush.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sink::may_pass;
+use crate::disk::{beside, may_pass, replace_file, try_beside};
 
 /// Writes one file again and again.
 #[derive(Debug)]
@@ -40,9 +38,7 @@ impl Writing {
 
     /// Fails where nothing can ever be written. Says in the log if it is the disk that fails.
     pub(super) fn check(&mut self) -> Result<(), String> {
-        let beside = beside(&self.path);
-        let tried = create(&beside).and_then(|_| fs::remove_file(&beside));
-        match tried {
+        match try_beside(&self.path) {
             Ok(()) => Ok(()),
             Err(error) if may_pass(&error) => {
                 self.is_failing = true;
@@ -54,7 +50,7 @@ impl Writing {
             }
             Err(error) => Err(format!(
                 "cannot write {}, which is needed beside the state file: {error}",
-                beside.display()
+                beside(&self.path).display()
             )),
         }
     }
@@ -131,38 +127,4 @@ impl Writing {
             log::error!("cannot write {}: {reason}; {LOST}", self.path.display());
         }
     }
-}
-
-/// Writes beside a file, for this user alone, and puts it in place when it is complete and on the disk.
-///
-/// # Errors
-/// If that fails; the file is as before then.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = beside(path);
-    let mut file = create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    // Without this a crash of the machine may bring the file before back, which is a whole one, too.
-    let folder = File::open(folder.unwrap_or(Path::new(".")));
-    folder.and_then(|folder| folder.sync_all())
-}
-
-/// A new file that only this user may read. What an earlier process left there may have had other
-/// permissions.
-fn create(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// What is written before it takes the place of the file.
-fn beside(path: &Path) -> PathBuf {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    beside.into()
 }
