@@ -17,10 +17,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::flusher::{Flusher, Message, Outlet, StateFile, Status};
+use crate::disk;
+use crate::flusher::{Ended, Flusher, Message, Outlet, StateFile, Status};
 use crate::format::Encoding;
 use crate::io::{IoHandle, Signal};
 use crate::kernel::{self, Selection};
@@ -105,7 +106,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     }
     let config = &config.clone().in_directory(&directory);
     let outlets = outlets::choose(config)?;
-    let mut state_file = rules::state_file(config);
+    let state_file = rules::state_file(config);
     // What usually fails at start comes before the daemon leaves the terminal.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let (heritage, mut inherited) = Heritage::take(config.state_file.as_deref())?;
@@ -126,13 +127,9 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         ..config.clone()
     };
     let repeated_to = repeat::resolve(&config.repeat, &bound.addresses).map_err(StartError::new)?;
-    let mut streams = Streams::bind(&addresses, liveness, &mut inherited)?;
+    let streams = Streams::bind(&addresses, liveness, &mut inherited)?;
     heritage.close(inherited);
     let control = Control::bind(config)?;
-    // Only now, as the file may be that of a daemon which holds these addresses.
-    if let Some(file) = &mut state_file {
-        file.check().map_err(StartError::new)?;
-    }
     let launcher = match config.daemonize {
         true => match background::detach()? {
             Some(launcher) => Some(launcher),
@@ -145,7 +142,6 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         false => None,
     };
     let started = PidFile::create(config.pid_file.clone()).and_then(|pid_file| {
-        heritage.leave(&bound, &mut streams, &management);
         let bound = (bound, streams, management, control, heritage);
         let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
@@ -155,7 +151,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         (Err(error), Some(launcher)) => launcher.failed(error),
         (_, None) => {}
     }
-    let (stages, pid_file) = started?;
+    let (mut stages, pid_file) = started?;
     stages.heritage.started();
     let shown = stages.shown.clone();
     stages.wait(Reloader::new(process, directory, config.clone(), shown));
@@ -176,7 +172,7 @@ type Inlets = (Bound, Streams, Management, Control, Heritage);
 
 /// What runs.
 struct Stages {
-    flusher: JoinHandle<Vec<(u64, u32)>>,
+    flusher: JoinHandle<Ended>,
     heritage: Heritage,
     io: IoHandle,
     messages: mpsc::Sender<Message>,
@@ -239,13 +235,18 @@ impl Stages {
                 Err(RecvTimeoutError::Disconnected) => unreachable!("there is a sender here too"),
             }
         }
-        let drops = self.flusher.join().expect("a panic ends the process");
+        let ended = self.flusher.join().expect("a panic ends the process");
         // The flusher counts on a sender for as long as it runs. It has told the shards to stop and
         // has taken what they had; one that does not answer must not hold up the end.
         drop(self.messages);
-        let note = self.heritage.leave_drops(&drops);
+        let note = self.heritage.leave_drops(&ended.drops_counted);
+        // The disk has the time of the sinks, and one that hangs is waited for once.
+        let until = Instant::now() + disk::PATIENCE;
         self.io.close_and_wait(DELIVERY_PATIENCE);
-        note.wait();
+        if let Some(file) = ended.state_file {
+            file.wait_for_last(until);
+        }
+        note.wait(until);
         if let Some(file) = self.control {
             // The thread that answers there ends with the process.
             file.remove();
@@ -274,7 +275,7 @@ fn ask_for_life(messages: &mpsc::Sender<Message>, events: &mpsc::Sender<Event>) 
 fn start_stages(
     config: &Config,
     outlets: Vec<(SinkAddress, Encoding)>,
-    (bound, streams, management, control, heritage): Inlets,
+    (bound, mut streams, management, control, mut heritage): Inlets,
     repeated_to: &[SocketAddr],
     selection: &Selection,
     mut state_file: Option<StateFile>,
@@ -282,17 +283,27 @@ fn start_stages(
     let (messages, inbox) = mpsc::channel();
     let (addresses, encodings): (Vec<_>, Vec<_>) = outlets.into_iter().unzip();
     let (event, events) = mpsc::channel();
+    // All that may hang is asked beside each other: the sockets are bound, and what comes meanwhile has
+    // to fit into their buffers.
+    let until = Instant::now() + disk::PATIENCE;
+    heritage.begin_reading();
+    if let Some(file) = &mut state_file {
+        file.begin_opening().map_err(StartError::new)?;
+    }
     let io = start_io(config, addresses, messages.clone(), event.clone())?;
     let outlets = outlets_of(&io, encodings);
     let listening = Listening::of(&bound, &streams);
     // Before anything is received: the shards hash members of sets as an earlier process did.
     let set_hash = match &mut state_file {
         Some(file) => {
-            file.read();
+            file.wait_until_open(until).map_err(StartError::new)?;
             file.set_hash().clone()
         }
         None => SetHash::new(),
     };
+    heritage.read(until);
+    // Behind most of what can make a start fail, lest sockets that nobody reads are kept.
+    heritage.leave(&bound, &mut streams, &management);
     let set_keys = set_hash.keys();
     let basis = shards::basis(config, set_hash);
     let latecomers = heritage.latecomers(&bound);
@@ -323,11 +334,11 @@ fn start_stages(
     let flusher = thread::Builder::new()
         .name("flusher".to_owned())
         .spawn(move || {
-            let drops = flusher.run();
+            let left = flusher.run();
             ended
                 .send(Event::FlusherEnded)
                 .expect("the main thread waits for it");
-            drops
+            left
         })
         .map_err(|error| StartError::new(format!("cannot start the flusher: {error}")))?;
     if config.own_metrics == OwnWords::Etsy {

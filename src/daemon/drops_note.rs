@@ -9,14 +9,12 @@ use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
 use std::time::Instant;
 
 use rustix::fs::{Access, access};
 use rustix::net::{RecvFlags, recv};
 
-use crate::disk::replace_file;
+use crate::disk::{self, Answer, DiskThread, SILENCE};
 use crate::service::Store;
 
 /// The name of the note in the store.
@@ -53,16 +51,92 @@ pub(super) fn leave_in_store(store: Store, counted: &[(u64, u32)]) -> io::Result
     Ok(())
 }
 
-/// Where the note lies beside a state file.
-pub(super) fn beside(state_file: &Path) -> PathBuf {
-    let mut path = state_file.as_os_str().to_owned();
-    path.push(".drops");
-    path.into()
+/// The note in a file, and the thread that reads, removes and writes it, in this order: the disk may hang.
+pub(super) struct NoteFile {
+    path: PathBuf,
+    disk: DiskThread,
+    reading: Option<Answer<Drops>>,
+}
+
+impl NoteFile {
+    /// The one beside a state file.
+    pub(super) fn beside(state_file: &Path) -> NoteFile {
+        NoteFile {
+            path: disk::with_ending(state_file, ".drops"),
+            disk: DiskThread::new("drops"),
+            reading: None,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins to read it.
+    pub(super) fn begin_reading(&mut self) {
+        let path = self.path.clone();
+        match self.disk.ask(move || from_file(&path)) {
+            Ok(answer) => self.reading = Some(answer),
+            Err(error) => self.warn("read", &error),
+        }
+    }
+
+    /// What was read, or nothing if the disk has not answered by this time. Then the note is of no use
+    /// any more: this process counts on from what it finds.
+    pub(super) fn read(&mut self, until: Instant) -> Drops {
+        let Some(reading) = self.reading.take() else {
+            return Drops::new();
+        };
+        reading.wait(until).unwrap_or_else(|| {
+            log::warn!(
+                "cannot read {}: {SILENCE}; what the kernel dropped before this start is not counted \
+                 (`mount` tells what is mounted there)",
+                self.path.display()
+            );
+            Drops::new()
+        })
+    }
+
+    /// Begins to remove it, if it is there.
+    pub(super) fn remove(&mut self) {
+        let path = self.path.clone();
+        // Nothing waits for it: it comes before the next note in any case.
+        if let Err(error) = self.disk.ask(move || remove_file(&path)) {
+            self.warn("remove", &error);
+        }
+    }
+
+    /// Begins to leave what was counted.
+    pub(super) fn leave(&mut self, counted: &[(u64, u32)]) -> io::Result<NoteOnTheWay> {
+        let note = format!("{}\n{}", boot_id()?, text(counted));
+        let path = self.path.clone();
+        let write = move || disk::replace_file(&path, note.as_bytes());
+        self.disk.ask(write).map(NoteOnTheWay)
+    }
+
+    fn warn(&self, what: &str, error: &io::Error) {
+        let path = self.path.display();
+        log::warn!("cannot {what} {path}: no thread: {error}");
+    }
+}
+
+/// A note that may not be on the disk yet.
+pub(super) struct NoteOnTheWay(Answer<io::Result<()>>);
+
+impl NoteOnTheWay {
+    /// Waits until the note is on the disk.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is not by this time.
+    pub(super) fn wait(&self, until: Instant) -> io::Result<()> {
+        let silence = || Err(io::Error::other(SILENCE));
+        self.0.wait(until).unwrap_or_else(silence)
+    }
 }
 
 /// Reads the note in a file. Empty if it is of a machine that was started again since, as cookies begin
 /// anew then.
-pub(super) fn from_file(path: &Path) -> Drops {
+fn from_file(path: &Path) -> Drops {
     let mut bytes = Vec::new();
     let read_all = |file: fs::File| file.take(BYTES_MAX as u64).read_to_end(&mut bytes);
     match fs::File::open(path).and_then(read_all) {
@@ -89,7 +163,7 @@ pub(super) fn from_file(path: &Path) -> Drops {
 }
 
 /// Removes the note in a file, if there is one.
-pub(super) fn remove_file(path: &Path) {
+fn remove_file(path: &Path) {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => log::warn!(
             "cannot remove {}: {error}; if this process crashes, the next one counts drops of the \
@@ -97,36 +171,6 @@ pub(super) fn remove_file(path: &Path) {
             path.display()
         ),
         Ok(()) | Err(_) => {}
-    }
-}
-
-/// A note that is being written to a file, on a thread of its own: the disk may hang.
-pub(super) struct Leaving(Receiver<io::Result<()>>);
-
-impl Leaving {
-    /// Begins to write.
-    pub(super) fn begin(path: PathBuf, counted: &[(u64, u32)]) -> io::Result<Leaving> {
-        let note = format!("{}\n{}", boot_id()?, text(counted));
-        let (done, written) = mpsc::channel();
-        let thread = thread::Builder::new().name("drops".to_owned());
-        thread.spawn(move || {
-            // If nobody listens the daemon has given up waiting.
-            let _ = done.send(replace_file(&path, note.as_bytes()));
-        })?;
-        Ok(Leaving(written))
-    }
-
-    /// Waits until the note is on the disk.
-    ///
-    /// # Errors
-    /// If it cannot be written, or is not by this time.
-    pub(super) fn wait(&self, until: Instant) -> io::Result<()> {
-        let left = until.saturating_duration_since(Instant::now());
-        match self.0.recv_timeout(left) {
-            Ok(written) => written,
-            Err(RecvTimeoutError::Timeout) => Err(io::Error::other("the disk does not answer")),
-            Err(RecvTimeoutError::Disconnected) => unreachable!("a panic ends the process"),
-        }
     }
 }
 
@@ -161,7 +205,11 @@ mod tests {
     use super::*;
 
     fn note_of(counted: &[(u64, u32)], path: &Path) {
-        let leaving = Leaving::begin(path.to_owned(), counted).expect("a thread");
+        let mut note = NoteFile {
+            path: path.to_owned(),
+            ..NoteFile::beside(path)
+        };
+        let leaving = note.leave(counted).expect("a thread");
         let until = Instant::now() + Duration::from_secs(60);
         leaving.wait(until).expect("the folder is ours");
     }
@@ -169,7 +217,7 @@ mod tests {
     #[test]
     fn a_note_in_a_file_is_there_until_it_is_removed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = beside(&folder.path().join("state"));
+        let path = folder.path().join("drops");
         note_of(&[(7, 5), (u64::MAX, u32::MAX)], &path);
         let drops = Drops::from([(7, 5), (u64::MAX, u32::MAX)]);
         for _ in 0..2 {

@@ -2,13 +2,14 @@
 //! next.
 
 use std::io;
+use std::mem;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
 use super::StartError;
-use super::drops_note::{self, Drops};
+use super::drops_note::{self, Drops, NoteFile, NoteOnTheWay};
 use super::management::Management;
 use super::shards::ShardSockets;
 use super::streams::Streams;
@@ -25,16 +26,12 @@ pub(super) struct Heritage {
     drops: Drops,
     is_handed_sockets: bool,
     /// Where the next process looks for that, if the sockets are handed over whatever the store does.
-    drops_file: Option<PathBuf>,
+    note: Option<NoteFile>,
 }
 
-/// How long a stop waits for the note beside the state file, from when it begins to be written.
-const NOTE_PATIENCE: Duration = Duration::from_secs(3);
-
 impl Heritage {
-    /// Takes what was handed over, and reads what lies beside the state file. Notes stay where they are
-    /// until [`Heritage::started`]: a start that fails leaves them to the next one. No thread may run
-    /// yet.
+    /// Takes what was handed over. Notes stay where they are until [`Heritage::started`]: a start that fails
+    /// leaves them to the next one. No thread may run yet.
     pub(super) fn take(state_file: Option<&Path>) -> Result<(Heritage, Inherited), StartError> {
         let (mut in_store, mut sockets) = (None, Vec::new());
         for handed in service::handed_over().map_err(StartError::new)? {
@@ -49,46 +46,58 @@ impl Heritage {
             has_note_in_store: in_store.is_some(),
             drops: Drops::new(),
             is_handed_sockets: !sockets.is_empty(),
-            drops_file: None,
+            note: None,
         };
-        heritage.drops_file = heritage.drops_file_beside(state_file);
-        if let Some(path) = &heritage.drops_file {
-            heritage.drops = drops_note::from_file(path);
-        }
+        heritage.note = heritage.note_beside(state_file);
         if let Some(note) = in_store {
-            heritage.drops.extend(drops_note::from_store(&note));
+            heritage.drops = drops_note::from_store(&note);
         }
         let inherited = Inherited::new(sockets, STORED).map_err(StartError::new)?;
         Ok((heritage, inherited))
     }
 
-    /// Where the note lies. A process that was handed no sockets leaves alone what another one has noted
-    /// of its own.
-    fn drops_file_beside(&self, state_file: Option<&Path>) -> Option<PathBuf> {
+    /// A process that was handed no sockets leaves alone what another one has noted of its own.
+    fn note_beside(&self, state_file: Option<&Path>) -> Option<NoteFile> {
         let state_file = state_file.filter(|_| self.is_handed_sockets);
-        state_file.map(drops_note::beside)
+        state_file.map(NoteFile::beside)
+    }
+
+    /// Begins to read the note beside the state file.
+    pub(super) fn begin_reading(&mut self) {
+        if let Some(note) = &mut self.note {
+            note.begin_reading();
+        }
+    }
+
+    /// Waits until it is read, up to this time.
+    pub(super) fn read(&mut self, until: Instant) {
+        if let Some(note) = &mut self.note {
+            let of_store = mem::take(&mut self.drops);
+            self.drops = note.read(until);
+            self.drops.extend(of_store);
+        }
     }
 
     /// The start has succeeded: the notes are in use, and nobody else's any more.
-    pub(super) fn started(&self) {
+    pub(super) fn started(&mut self) {
         if self.has_note_in_store {
             self.store.remove(drops_note::IN_STORE);
         }
-        if let Some(path) = &self.drops_file {
-            drops_note::remove_file(path);
+        if let Some(note) = &mut self.note {
+            note.remove();
         }
     }
 
     /// Another state file is in use, or still the same. A note beside it is of a process before this one.
     pub(super) fn follow(&mut self, state_file: Option<&Path>) {
-        let drops_file = self.drops_file_beside(state_file);
-        if drops_file == self.drops_file {
+        let mut note = self.note_beside(state_file);
+        if note.as_ref().map(NoteFile::path) == self.note.as_ref().map(NoteFile::path) {
             return;
         }
-        if let Some(path) = &drops_file {
-            drops_note::remove_file(path);
+        if let Some(note) = &mut note {
+            note.remove();
         }
-        self.drops_file = drops_file;
+        self.note = note;
     }
 
     /// The sockets of each shard, with what the kernel dropped of them before this process had them.
@@ -174,40 +183,36 @@ impl Heritage {
     }
 
     /// Begins to leave a note of what was counted last, so that the next process counts on from there.
-    pub(super) fn leave_drops(&self, counted: &[(u64, u32)]) -> NoteLeft {
-        let mut note = NoteLeft {
-            in_file: None,
-            until: Instant::now() + NOTE_PATIENCE,
-        };
+    pub(super) fn leave_drops(&mut self, counted: &[(u64, u32)]) -> NoteLeft {
+        let mut left = NoteLeft { in_file: None };
         if counted.is_empty() {
-            return note;
+            return left;
         }
         if self.store.is_there()
             && let Err(error) = drops_note::leave_in_store(self.store, counted)
         {
             NoteLeft::failed(&error);
         }
-        if let Some(path) = &self.drops_file {
-            match drops_note::Leaving::begin(path.clone(), counted) {
-                Ok(leaving) => note.in_file = Some(leaving),
+        if let Some(note) = &mut self.note {
+            match note.leave(counted) {
+                Ok(on_the_way) => left.in_file = Some(on_the_way),
                 Err(error) => NoteLeft::failed(&error),
             }
         }
-        note
+        left
     }
 }
 
 /// A note that may still be on its way to the disk.
 pub(super) struct NoteLeft {
-    in_file: Option<drops_note::Leaving>,
-    until: Instant,
+    in_file: Option<NoteOnTheWay>,
 }
 
 impl NoteLeft {
-    /// Waits until it is there, or the time for that is over.
-    pub(super) fn wait(self) {
-        if let Some(leaving) = self.in_file
-            && let Err(error) = leaving.wait(self.until)
+    /// Waits until it is there, up to this time.
+    pub(super) fn wait(self, until: Instant) {
+        if let Some(on_the_way) = self.in_file
+            && let Err(error) = on_the_way.wait(until)
         {
             NoteLeft::failed(&error);
         }

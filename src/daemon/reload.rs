@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{DELIVERY_PATIENCE, Event, io_settings, outlets, outlets_of, rules};
 use crate::config::Config;
+use crate::disk;
 use crate::flusher::{Message, Reload};
 use crate::io::IoHandle;
 use crate::management::ShownSettings;
@@ -148,7 +149,8 @@ impl<'a> Reloader<'a> {
         if let Some(file) = &mut state_file
             && config.state_file != self.config.state_file
         {
-            file.check()?;
+            file.begin_trying()?;
+            file.wait_until_open(Instant::now() + disk::PATIENCE)?;
         }
         let (addresses, encodings) = chosen.into_iter().unzip();
         self.process.log_by(&config)?;

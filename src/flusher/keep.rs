@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Flusher;
 use super::schedule::Due;
-use super::state::{Head, SlotText, StateFile, StateText};
+use super::state::{Head, Slot, SlotText, StateFile, StateText};
 use crate::telemetry::SlotCounts;
 
 /// The state of a slot that is open when the daemon stops.
@@ -26,12 +26,35 @@ impl Flusher {
         })
     }
 
+    /// Counts what a state costs that was read too late: the first part of a slot whose end is flushed
+    /// here, too.
+    pub(super) fn miss_late_state(&mut self, due: Due) {
+        let first_end = *self.first_end.get_or_insert(due.end);
+        let file = self.settings.state_file.as_mut();
+        let Some(slot) = file.and_then(StateFile::take_late).and_then(|it| it.slot) else {
+            return;
+        };
+        let Slot { end, length, .. } = slot;
+        let interval = self.settings.interval;
+        let is_stamped_here = end.abs_diff(due.end).as_nanos() % interval.as_nanos() == 0;
+        // One that has not begun is of a clock that was set back since.
+        let has_begun = end.saturating_sub(due.end) <= length.max(interval);
+        if end >= first_end && is_stamped_here && has_begun {
+            self.slots_halved += 1;
+            log::error!(
+                "the slot up to {} loses its first part, which an earlier process has sent, where the rest \
+                 is written over it: the disk of the state file answered too late",
+                end.as_secs()
+            );
+        }
+    }
+
     /// Has the state file written, if it is time to, or if a slot goes on in the next process.
     pub(super) fn keep_state(&mut self, due: Due, open: Option<OpenSlot>, totals: &SlotCounts) {
         if let Some(OpenSlot { series, mut slot }) = open {
             slot.counts(totals);
             if let Some(file) = &mut self.settings.state_file {
-                file.write_last(series.finish(Some(slot)));
+                file.write(series.finish(Some(slot)));
             }
             return;
         }

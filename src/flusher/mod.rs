@@ -138,6 +138,15 @@ pub struct Outlet {
     pub encoding: Encoding,
 }
 
+/// What the flusher leaves.
+#[derive(Debug)]
+pub struct Ended {
+    /// For each shard, by the cookie of its socket, up to which drop of the kernel's it has counted.
+    pub drops_counted: Vec<(u64, u32)>,
+    /// Where the last state is being written.
+    pub state_file: Option<StateFile>,
+}
+
 /// The flusher.
 pub struct Flusher {
     settings: FlusherSettings,
@@ -160,6 +169,8 @@ pub struct Flusher {
     cut: Option<Cut>,
     /// Slots whose first part was given up since the last flush.
     slots_halved: u64,
+    /// The end of the first slot that was flushed here.
+    first_end: Option<Duration>,
     /// What the members of sets are hashed with.
     set_keys: Option<SetKeys>,
 }
@@ -204,6 +215,7 @@ impl Flusher {
             books: Books::default(),
             cut,
             slots_halved: 0,
+            first_end: None,
             set_keys: None,
             settings,
         }
@@ -219,9 +231,8 @@ impl Flusher {
         }
     }
 
-    /// Flushes until it is told to stop; the last flush is complete when this returns. Returns for
-    /// each shard, by socket, up to which drop of the kernel's it has counted.
-    pub fn run(mut self) -> Vec<(u64, u32)> {
+    /// Flushes until it is told to stop; the last flush is complete when this returns, but for the disk.
+    pub fn run(mut self) -> Ended {
         step_back();
         loop {
             let end = self.wait();
@@ -238,7 +249,10 @@ impl Flusher {
             if stopping {
                 // What is sent from here on each sink accounts for when it ends.
                 self.close_books();
-                return self.collector.drops_counted();
+                return Ended {
+                    drops_counted: self.collector.drops_counted(),
+                    state_file: self.settings.state_file,
+                };
             }
             if let Some(reload) = reload {
                 self.reload(*reload, due);
@@ -315,6 +329,7 @@ impl Flusher {
         if stopping {
             self.give_up_cut("a second restart came");
         }
+        self.miss_late_state(due);
         counts.slots_halved = std::mem::take(&mut self.slots_halved);
         let length = cut.as_ref().map_or(due.length, |cut| cut.slot.length);
         let time = FlushTime {

@@ -265,13 +265,13 @@ fn a_start_that_fails_leaves_the_note_beside_the_state_file() {
 }
 
 /// A daemon with a socket of a unit and a file of settings, behind a service manager without a store.
-struct WithSettings {
+pub(crate) struct WithSettings {
     folder: TempDir,
     manager: Manager,
 }
 
 impl WithSettings {
-    fn new() -> WithSettings {
+    pub(crate) fn new() -> WithSettings {
         let mut manager = Manager::start();
         let [socket] = shared_sockets(1).try_into().expect("one socket");
         manager.hold("ringstat.socket", socket);
@@ -281,14 +281,32 @@ impl WithSettings {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Has the next start, or SIGHUP, find this state file in the settings.
     fn set_state_file(&self, name: &str) {
-        let settings = format!("state_file = {:?}\n", self.path(name));
+        self.set(&format!("state_file = {:?}\n", self.path(name)));
+    }
+
+    /// Has the next start, or SIGHUP, find these settings.
+    pub(crate) fn set(&self, settings: &str) {
         fs::write(self.path("settings.toml"), settings).expect("it is ours");
+    }
+
+    /// A daemon that sees in the place of a folder a file system of FUSE that nobody serves; `None` where
+    /// there can be none.
+    pub(crate) fn program_behind_a_hanging_disk(&self, folder: &str) -> Option<PathBuf> {
+        if !Path::new("/dev/fuse").exists() {
+            // Nothing that could be installed brings it.
+            println!("skipped: this kernel has no FUSE");
+            return None;
+        }
+        let hangs = self.path(folder);
+        fs::create_dir(&hangs).expect("it is ours");
+        let mount = "mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0 fuse";
+        self.program_behind(&format!("exec 9<>/dev/fuse && {mount} {}", hangs.display()))
     }
 
     /// A daemon with mounts of its own, which this command for the shell makes; `None` where it cannot.
@@ -309,7 +327,7 @@ impl WithSettings {
         Some(outer)
     }
 
-    fn start(&self, program: &Path) -> Daemon {
+    pub(crate) fn start(&self, program: &Path) -> Daemon {
         self.manager.let_go();
         let settings = self.path("settings.toml");
         let arguments = format!("--receive-buffer 64KiB --config {}", settings.display());
@@ -395,19 +413,11 @@ fn a_note_on_a_read_only_disk_is_not_used() {
 /// serves, which only the daemon sees.
 #[test]
 fn a_disk_that_hangs_holds_up_no_stop() {
-    if !Path::new("/dev/fuse").exists() {
-        // Nothing that could be installed brings it.
-        println!("skipped: this kernel has no FUSE");
-        return;
-    }
     let rig = WithSettings::new();
     let [good, hangs, link] = ["good", "hangs", "link"].map(|name| rig.path(name));
     fs::create_dir(&good).expect("it is ours");
-    fs::create_dir(&hangs).expect("it is ours");
     symlink(&good, &link).expect("it is ours");
-    let mount = "mount -i -t fuse -o fd=9,rootmode=40000,user_id=0,group_id=0 fuse";
-    let mount = format!("exec 9<>/dev/fuse && {mount} {}", hangs.display());
-    let Some(program) = rig.program_behind(&mount) else {
+    let Some(program) = rig.program_behind_a_hanging_disk("hangs") else {
         return;
     };
     rig.set_state_file("link/state");

@@ -33,6 +33,9 @@ mod reload;
 // Restarts behind a service manager that holds the sockets.
 mod activation;
 
+// A disk that hangs when something is to be read from it.
+mod hanging_disk;
+
 // Without io_uring, and without any privilege.
 mod blocked;
 

@@ -306,6 +306,11 @@ fn a_state_file_that_cannot_be_is_refused_at_the_start() {
         )));
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.log.contains(&format!("{path}.new")), "{ended:?}");
+        let ended = run(command(&format!(
+            "-b 127.0.0.1:0 -s 127.0.0.1:1 --daemonize --state-file {path}"
+        )));
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.log.contains(&format!("{path}.new")), "{ended:?}");
     }
 }
 

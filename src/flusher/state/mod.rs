@@ -1,27 +1,30 @@
 //! The state file: what outlives a restart. Read at start; written behind a flush, beside the file and
 //! on a thread of its own, and put in place when it is complete.
 
+mod opening;
 mod reading;
 mod text;
 mod writing;
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 pub use reading::{Slot, State};
 pub use text::{Head, SlotText, StateText, seal};
 
+use crate::disk::Answer;
 use crate::metric::SetHash;
+use opening::{Found, Opened};
 use writing::Writing;
 
 /// Where gauges, the clocks of silent series and a slot that was cut in two outlive a restart.
 #[derive(Debug)]
 pub struct StateFile {
-    path: PathBuf,
     /// How old it may be to be read; zero for any age.
     age_max: Duration,
+    /// What the disk has not answered yet.
+    opening: Option<Opening>,
     /// What was found at start, until it is taken.
     found: Option<State>,
     set_hash: SetHash,
@@ -29,70 +32,91 @@ pub struct StateFile {
     next_write: Instant,
 }
 
+/// That a file is tried, and maybe read.
+#[derive(Debug)]
+struct Opening {
+    answer: Answer<Opened>,
+    is_to_be_read: bool,
+}
+
 /// Written as fast as this on average, a small state is written at each flush and a large one less
 /// often: a disk has better things to do.
 const PACE_BYTES_PER_S: u64 = 1 << 20;
-
-/// How long the last flush waits for the file, and before it for one that is being written.
-const LAST_WRITE_PATIENCE: Duration = Duration::from_secs(3);
 
 impl StateFile {
     /// A file that need not exist yet.
     pub fn new(path: PathBuf, age_max: Duration) -> StateFile {
         StateFile {
-            writing: Writing::new(path.clone()),
-            path,
             age_max,
+            opening: None,
             found: None,
             set_hash: SetHash::new(),
+            writing: Writing::new(path),
             next_write: Instant::now(),
         }
     }
 
     /// Where the file is.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.writing.path()
     }
 
-    /// Fails where the state can never be written, so that this is not found out at a flush. A disk that
-    /// is full or read-only is told of in the log, and tried again behind each flush.
+    /// Begins to try whether the state can be written, and to read what an earlier process left.
+    ///
+    /// # Errors
+    /// A message that names the file, if the system gives no thread.
+    pub fn begin_opening(&mut self) -> Result<(), String> {
+        let asked = self.writing.begin_opening(self.age_max);
+        self.begin(asked, true)
+    }
+
+    /// Begins to try whether the state can be written. Nobody asks for what lies there.
+    ///
+    /// # Errors
+    /// As of [`StateFile::begin_opening`].
+    pub fn begin_trying(&mut self) -> Result<(), String> {
+        let asked = self.writing.begin_trying();
+        self.begin(asked, false)
+    }
+
+    fn begin(
+        &mut self,
+        asked: io::Result<Answer<Opened>>,
+        is_to_be_read: bool,
+    ) -> Result<(), String> {
+        let answer = asked.map_err(|error| {
+            format!("cannot open {}: no thread: {error}", self.path().display())
+        })?;
+        self.opening = Some(Opening {
+            answer,
+            is_to_be_read,
+        });
+        Ok(())
+    }
+
+    /// Waits for what was begun, up to this time. Fails where the state can never be written, so that
+    /// this is not found out at a flush. A disk that is full, read-only or silent is told of in the log, and
+    /// tried again behind each flush; then all begins anew, as it does if what was read is of no use.
     ///
     /// # Errors
     /// A message that names the file.
-    pub fn check(&mut self) -> Result<(), String> {
-        self.writing.check()
+    pub fn wait_until_open(&mut self, until: Instant) -> Result<(), String> {
+        let Some(opening) = self.opening.take() else {
+            return Ok(());
+        };
+        let Some(opened) = opening.answer.wait(until) else {
+            self.writing.gave_up_opening(opening.is_to_be_read);
+            self.opening = Some(opening);
+            return Ok(());
+        };
+        self.writing.tried(opened.tried)?;
+        self.found = opened.found.map(|found| self.make_use_of(found));
+        Ok(())
     }
 
-    /// Reads what an earlier process left. What cannot be read is set aside, so that somebody may
-    /// look at it, and all begins anew.
-    pub fn read(&mut self) {
-        let (bytes, modified) = match read_with_time(&self.path) {
-            Ok(found) => found,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(error) => {
-                let path = self.path.display();
-                log::warn!("cannot read {path}: {error}; gauges begin anew");
-                return;
-            }
-        };
-        let mut state = match State::read(bytes, since_1970(modified)) {
-            Ok(state) => state,
-            Err(reason) => return self.set_aside(&reason),
-        };
-        let path = self.path.display();
-        let now = since_1970(SystemTime::now());
-        // A time to come is as doubtful as one that is long gone.
-        let age = now.abs_diff(state.head.written);
-        if !self.age_max.is_zero() && age > self.age_max {
-            log::warn!(
-                "{path} is not read, as it was written {} s ago and state_age is {} s; gauges begin \
-                 anew",
-                age.as_secs(),
-                self.age_max.as_secs()
-            );
-            return;
-        }
+    fn make_use_of(&mut self, Found { mut state, age }: Found) -> State {
         if let Some(slot) = &mut state.slot {
+            let path = self.writing.path().display();
             match slot.keys.as_ref().and_then(SetHash::with) {
                 Some(hash) => self.set_hash = hash,
                 None => {
@@ -111,26 +135,9 @@ impl StateFile {
                 );
             }
         }
+        let path = self.writing.path().display();
         log::info!("read {path}, written {} s ago", age.as_secs());
-        self.found = Some(state);
-    }
-
-    fn set_aside(&self, reason: &str) {
-        let mut aside = self.path.as_os_str().to_owned();
-        aside.push(".damaged");
-        let aside = PathBuf::from(aside);
-        let path = self.path.display();
-        match fs::rename(&self.path, &aside) {
-            Ok(()) => log::warn!(
-                "{path}: {reason}; it is now {}, and gauges begin anew",
-                aside.display()
-            ),
-            Err(error) => log::warn!(
-                "{path}: {reason}; it cannot be renamed to {} ({error}) and will be written over, \
-                 and gauges begin anew",
-                aside.display()
-            ),
-        }
+        state
     }
 
     /// What the members of sets are to be hashed with, so that those of a slot that was cut in two are
@@ -142,6 +149,14 @@ impl StateFile {
     /// What was found at start, once.
     pub(super) fn take_found(&mut self) -> Option<State> {
         self.found.take()
+    }
+
+    /// What was found too late to go on from, once: the disk had not answered in time, and does now.
+    pub(super) fn take_late(&mut self) -> Option<State> {
+        let opened = self.opening.as_ref()?.answer.now()?;
+        self.opening = None;
+        self.writing.tried_late(opened.tried);
+        opened.found.map(|found| found.state)
     }
 
     /// Whether a state is to be written behind this flush.
@@ -156,21 +171,10 @@ impl StateFile {
         self.writing.begin(state);
     }
 
-    /// Writes the last state, and waits for it.
-    pub(super) fn write_last(&mut self, state: Vec<u8>) {
-        self.writing.write_last(state, LAST_WRITE_PATIENCE);
+    /// Waits for the last state, which was begun to be written, up to this time.
+    pub fn wait_for_last(mut self, until: Instant) {
+        self.writing.wait_for_last(until);
     }
-}
-
-fn read_with_time(path: &Path) -> io::Result<(Vec<u8>, SystemTime)> {
-    let modified = fs::metadata(path)?.modified()?;
-    Ok((fs::read(path)?, modified))
-}
-
-/// A time before 1970 is as good as 1970.
-fn since_1970(time: SystemTime) -> Duration {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.unwrap_or_default()
 }
 
 #[cfg(test)]

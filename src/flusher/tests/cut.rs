@@ -58,7 +58,9 @@ fn settings_that_find(state: Vec<u8>, folder: &std::path::Path) -> FlusherSettin
     let path = folder.join("state");
     std::fs::write(&path, state).expect("a file");
     let mut file = StateFile::new(path, Duration::ZERO);
-    file.read();
+    file.begin_opening().expect("a thread");
+    let until = Instant::now() + 60 * SECOND;
+    file.wait_until_open(until).expect("a folder of ours");
     FlusherSettings {
         state_file: Some(file),
         ..settings_of_a_second()

@@ -1,0 +1,164 @@
+//! A disk that hangs at a start and at SIGHUP: nobody waits for it longer than a moment, and nothing that
+//! lies there is lost. Files that hang until somebody answers are pipes, which block whoever opens them.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, mknodat};
+use rustix::process::Signal;
+
+use crate::activation::{WithSettings, ringstat};
+use crate::support::daemon::Daemon;
+use crate::support::poll;
+
+const SENT: &str = "stats.counters.sent.count";
+const SILENCE: &str = "the disk does not answer";
+
+/// Puts a pipe in the place of a file.
+fn make_pipe(path: &Path) {
+    let made = mknodat(CWD, path, rustix::fs::FileType::Fifo, Mode::RWXU, 0);
+    made.expect("the folder is ours");
+}
+
+fn is_pipe(path: &Path) -> bool {
+    let found = fs::symlink_metadata(path);
+    found.is_ok_and(|found| found.file_type().is_fifo())
+}
+
+/// When a line was logged, in seconds of the day.
+fn logged_at_s(line: &str) -> u64 {
+    let (_, time) = line.split_once('T').expect("a time stamp");
+    let numbers = time[..8].split(':').map(|number| number.parse::<u64>());
+    numbers.fold(0, |sum, number| sum * 60 + number.expect("a number"))
+}
+
+/// Goal: a daemon starts, receives, flushes and ends, whatever lies on a disk that hangs, and waits for all
+/// of it together. Method: state file, note and the spools of two commands on a file system that nobody
+/// serves; a slot, and a stop.
+#[test]
+fn a_disk_that_hangs_holds_up_no_start() {
+    let rig = WithSettings::new();
+    let Some(program) = rig.program_behind_a_hanging_disk("hangs") else {
+        return;
+    };
+    let hangs = rig.path("hangs");
+    rig.set(&format!(
+        "state_file = \"{0}/state\"\nspool = \"{0}/spool\"\n\
+         sink = [\"console:\", \"command:cat >&2\", \"command:cat > /dev/null\"]\n",
+        hangs.display()
+    ));
+    let mut daemon = rig.start(&program);
+    daemon.sender().send("sent:1|c");
+    daemon.wait_for_sum(SENT, 1.0);
+    let log = daemon.log.now();
+    let told = |what: &str| {
+        let lines = log.iter().filter(|line| line.contains(what));
+        lines.map(|line| logged_at_s(line)).collect::<Vec<_>>()
+    };
+    let hangs = hangs.display();
+    let all = told(SILENCE);
+    for (what, count) in [
+        (format!("cannot open {hangs}/state:"), 1),
+        (format!("cannot read {hangs}/state.drops:"), 1),
+        (format!("its spool in {hangs}/spool/"), 2),
+    ] {
+        assert_eq!(told(&what).len(), count, "{what}: {log:#?}");
+    }
+    // A second wait of five seconds would lie between them.
+    let (first, last) = (all[0], all[all.len() - 1]);
+    assert!((last + 86_400 - first) % 86_400 < 5, "{log:#?}");
+    assert_eq!(daemon.stop(), Some(0));
+    let log = daemon.log.now();
+    let told = |text: &str| log.iter().position(|line| line.contains(text));
+    for kept in [
+        format!("cannot write {hangs}/state: {SILENCE}"),
+        format!("what the kernel has dropped so far: {SILENCE}"),
+    ] {
+        let at = told(&kept);
+        assert!(at.is_some() && at < told("stopped"), "{kept}: {log:#?}");
+    }
+}
+
+/// A daemon with its state in this file, whose slots end at whole multiples of its interval.
+fn start(path: &Path, interval: &str) -> Daemon {
+    Daemon::start(&format!(
+        "-b 127.0.0.1:0 -f {interval} -s console: --state-file {}",
+        path.display()
+    ))
+}
+
+/// Goal: a state that is read too late is not written over, and what it costs is counted. Method: a process
+/// is stopped in mid-slot; the next one finds a pipe, begins anew, and is given the state then.
+#[test]
+fn a_state_that_comes_too_late_is_set_aside_and_its_slot_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state");
+    let mut daemon = start(&path, "86400");
+    daemon.sender().send("sent:3|c\nlevel:5|g");
+    assert_eq!(daemon.stop(), Some(0));
+    let state = fs::read(&path).expect("a state");
+    fs::remove_file(&path).expect("it is ours");
+    make_pipe(&path);
+    let mut daemon = start(&path, "1");
+    daemon.log.wait_for_text(SILENCE);
+    daemon.sender().send("sent:4|c\nlevel:+1|g");
+    daemon.wait_for_sum(SENT, 4.0);
+    assert!(is_pipe(&path), "nothing is written before it was read");
+    assert!(!path.with_extension("unread").exists());
+    fs::write(&path, &state).expect("somebody reads it");
+    daemon.log.wait_for_text("loses its first part");
+    daemon.log.wait_for_text("is written again");
+    let points = daemon.wait_for("the slot to be counted", |points| {
+        points.own_sum("flush.halved_slots") > 0.0
+    });
+    assert!(points.values("stats.gauges.level").contains(&1.0));
+    assert_eq!(daemon.stop(), Some(0));
+    // Each flush has written a state of its own since.
+    assert!(path.is_file() && is_pipe(&folder.path().join("state.unread")));
+    let points = start(&path, "1").wait_for("a level", |points| {
+        !points.values("stats.gauges.level").is_empty()
+    });
+    assert_eq!(points.values("stats.gauges.level")[0], 1.0);
+}
+
+/// Goal: a note that is not read in time costs nothing but itself, and does not stay. Method: it is a pipe,
+/// which is read in the end.
+#[test]
+fn a_note_that_comes_too_late_is_not_used() {
+    let rig = WithSettings::new();
+    rig.set(&format!("state_file = {:?}\n", rig.path("state")));
+    let note = rig.path("state.drops");
+    make_pipe(&note);
+    let mut daemon = rig.start(ringstat());
+    daemon.log.wait_for_text(SILENCE);
+    daemon.sender().send("sent:1|c");
+    daemon.wait_for_sum(SENT, 1.0);
+    fs::write(&note, "of another start\n").expect("somebody reads it");
+    poll("the note to go", || (!note.exists()).then_some(()));
+    assert_eq!(daemon.stop(), Some(0));
+    assert!(note.is_file(), "that of this process");
+}
+
+/// Goal: a disk that hangs at SIGHUP holds up neither flushes nor the change. Method: a state file on it
+/// becomes the one in use; slots before and behind, and a stop.
+#[test]
+fn a_disk_that_hangs_holds_up_no_change() {
+    let rig = WithSettings::new();
+    let Some(program) = rig.program_behind_a_hanging_disk("hangs") else {
+        return;
+    };
+    rig.set("");
+    let mut daemon = rig.start(&program);
+    let hangs = rig.path("hangs/state");
+    rig.set(&format!("state_file = {hangs:?}\n"));
+    daemon.signal(Signal::HUP);
+    daemon.sender().send("sent:1|c");
+    daemon.wait_for_sum(SENT, 1.0);
+    let silence = format!("cannot open {}: {SILENCE}", hangs.display());
+    daemon.log.wait_for_text(&silence);
+    daemon.log.wait_for_text("configuration 2 in use");
+    daemon.sender().send("sent:1|c");
+    daemon.wait_for_sum(SENT, 2.0);
+    assert_eq!(daemon.stop(), Some(0));
+}
