@@ -4,12 +4,14 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use ringstat::cli::{self, Command, Parsed};
 use ringstat::compare;
 use ringstat::config::Config;
 use ringstat::control::client;
 use ringstat::daemon::{self, Process};
+use ringstat::disk::{self, DiskThread};
 use ringstat::logging::Log;
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let mut process = ThisProcess {
         directory: std::env::current_dir().unwrap_or_default(),
         log: Log::of(cli::program(std::env::args_os())),
+        disk: DiskThread::new("settings"),
     };
     if let Err(message) = process.log.start(&config) {
         complain(format_args!("ringstat: {message}"));
@@ -63,11 +66,21 @@ struct ThisProcess {
     /// Where it was started.
     directory: PathBuf,
     log: Log,
+    /// Where files of settings are read.
+    disk: DiskThread,
 }
 
 impl Process for ThisProcess {
     fn read_config(&mut self) -> Result<Config, String> {
-        match cli::parse_in(&self.directory, std::env::args_os()) {
+        let directory = self.directory.clone();
+        let asked = (self.disk).ask(move || cli::parse_in(&directory, std::env::args_os()));
+        let asked =
+            asked.map_err(|error| format!("cannot read the settings: no thread: {error}"))?;
+        let parsed = asked.wait(Instant::now() + disk::PATIENCE).ok_or_else(|| {
+            let silence = disk::SILENCE;
+            format!("cannot read the settings: {silence}; when it does, send SIGHUP again")
+        })?;
+        match parsed {
             Ok(Parsed { command, warnings }) => match command {
                 Command::Run(config) => {
                     warn(&warnings);

@@ -162,3 +162,30 @@ fn a_disk_that_hangs_holds_up_no_change() {
     daemon.wait_for_sum(SENT, 2.0);
     assert_eq!(daemon.stop(), Some(0));
 }
+
+/// Goal: settings that cannot be read in time leave those in use, and can be read again. Method: their file
+/// is a pipe at SIGHUP, and a file again at the next one, when the pipe has been read.
+#[test]
+fn settings_on_a_disk_that_hangs_change_nothing() {
+    let rig = WithSettings::new();
+    rig.set("prefix = \"before\"\n");
+    let mut daemon = rig.start(ringstat());
+    let settings = rig.path("settings.toml");
+    let pipe = rig.path("pipe");
+    make_pipe(&pipe);
+    fs::rename(&pipe, &settings).expect("the folder is ours");
+    daemon.signal(Signal::HUP);
+    daemon.log.wait_for_text("cannot read the settings");
+    daemon.log.wait_for_text("configuration 1 stays in use");
+    daemon.sender().send("sent:1|c");
+    let path_of = |prefix: &str| SENT.replace("sent", &format!("{prefix}.sent"));
+    daemon.wait_for_sum(&path_of("before"), 1.0);
+    fs::rename(&settings, &pipe).expect("the folder is ours");
+    fs::write(&pipe, "prefix = \"late\"\n").expect("somebody reads it");
+    rig.set("prefix = \"after\"\n");
+    daemon.signal(Signal::HUP);
+    daemon.log.wait_for_text("configuration 2 in use");
+    daemon.sender().send("sent:1|c");
+    daemon.wait_for_sum(&path_of("after"), 1.0);
+    assert_eq!(daemon.stop(), Some(0));
+}
