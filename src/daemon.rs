@@ -141,7 +141,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
         },
         false => None,
     };
-    let started = PidFile::create(config.pid_file.clone()).and_then(|pid_file| {
+    let started = PidFile::create_in_time(config.pid_file.clone()).and_then(|pid_file| {
         let bound = (bound, streams, management, control, heritage);
         let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
         Ok((stages, pid_file))
@@ -155,7 +155,7 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     stages.heritage.started();
     let shown = stages.shown.clone();
     stages.wait(Reloader::new(process, directory, config.clone(), shown));
-    drop(pid_file);
+    pid_file.remove(Instant::now() + disk::PATIENCE);
     Ok(())
 }
 

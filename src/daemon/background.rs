@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, PipeReader, PipeWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use fork::Fork;
 use rustix::fs::{FlockOperation, flock};
@@ -10,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use super::StartError;
+use crate::disk::{self, DiskThread, SILENCE};
 
 /// The process that was started, as the daemon in the background sees it: it waits to hear how the
 /// start went, and ends with the exit code and the message of that.
@@ -80,9 +82,46 @@ impl Launcher {
 pub(super) struct PidFile(Option<(PathBuf, File)>);
 
 impl PidFile {
+    /// As [`PidFile::create`] on a thread, as the disk may hang: then there is none, as a daemon without a
+    /// pid file is better than none at all.
+    pub(super) fn create_in_time(path: Option<PathBuf>) -> Result<PidFile, StartError> {
+        let Some(path) = path else {
+            return Ok(PidFile(None));
+        };
+        let shown = path.display().to_string();
+        let asked = DiskThread::new("pid-file").ask(|| PidFile::create(Some(path)));
+        let asked = asked.map_err(|error| {
+            StartError::new(format!(
+                "cannot write the pid file {shown}: no thread: {error}"
+            ))
+        })?;
+        asked
+            .wait(Instant::now() + disk::PATIENCE)
+            .unwrap_or_else(|| {
+                log::warn!(
+                    "cannot write the pid file {shown}: {SILENCE}; there is none while this process runs, so \
+                     that a second daemon is not noticed by it (`mount` tells what is mounted there)"
+                );
+                Ok(PidFile(None))
+            })
+    }
+
+    /// Removes it, or leaves it where it is on a disk that does not answer by this time.
+    pub(super) fn remove(self, until: Instant) {
+        if self.0.is_none() {
+            return;
+        }
+        // Without a thread it is dropped here, which removes it as well.
+        if let Ok(removed) = DiskThread::new("pid-file").ask(|| drop(self))
+            && removed.wait(until).is_none()
+        {
+            log::warn!("cannot remove the pid file: {SILENCE}");
+        }
+    }
+
     /// Writes this process's id, if a file is asked for, in the place of what an earlier daemon
     /// left.
-    pub(super) fn create(path: Option<PathBuf>) -> Result<PidFile, StartError> {
+    fn create(path: Option<PathBuf>) -> Result<PidFile, StartError> {
         let Some(path) = path else {
             return Ok(PidFile(None));
         };

@@ -163,6 +163,22 @@ fn a_disk_that_hangs_holds_up_no_change() {
     assert_eq!(daemon.stop(), Some(0));
 }
 
+/// Goal: a pid file that cannot be made in time keeps no daemon from running. Method: it lies on a
+/// file system that nobody serves.
+#[test]
+fn a_pid_file_on_a_disk_that_hangs_holds_up_no_start() {
+    let rig = WithSettings::new();
+    let Some(program) = rig.program_behind_a_hanging_disk("hangs") else {
+        return;
+    };
+    rig.set(&format!("pid_file = {:?}\n", rig.path("hangs/pid")));
+    let mut daemon = rig.start(&program);
+    daemon.log.wait_for_text("cannot write the pid file");
+    daemon.sender().send("sent:1|c");
+    daemon.wait_for_sum(SENT, 1.0);
+    assert_eq!(daemon.stop(), Some(0));
+}
+
 /// Goal: settings that cannot be read in time leave those in use, and can be read again. Method: their file
 /// is a pipe at SIGHUP, and a file again at the next one, when the pipe has been read.
 #[test]
