@@ -93,14 +93,23 @@ impl Way {
         }
     }
 
-    fn send(self, daemon: &Daemon, pieces: &[Vec<u8>]) {
+    /// Sends all pieces. Returns how many bytes that were.
+    fn send(self, daemon: &Daemon, pieces: &[Vec<u8>]) -> usize {
         // A datagram ends its last line by itself.
+        let bytes = match self {
+            Way::Udp { .. } | Way::UdpFrames => {
+                daemon.send(pieces);
+                return pieces.iter().map(Vec::len).sum();
+            }
+            Way::Tcp => pieces.join(&b'\n'),
+            Way::TcpFrames => pieces.concat(),
+            Way::Stdin => [pieces.join(&b'\n'), b"\n".to_vec()].concat(),
+        };
         match self {
-            Way::Udp { .. } | Way::UdpFrames => daemon.send(pieces),
-            Way::Tcp => daemon.send_stream(&pieces.join(&b'\n')),
-            Way::TcpFrames => daemon.send_stream(&pieces.concat()),
-            Way::Stdin => daemon.write(&[pieces.join(&b'\n'), b"\n".to_vec()].concat()),
+            Way::Stdin => daemon.write(&bytes),
+            _ => daemon.send_stream(&bytes),
         }
+        bytes.len()
     }
 }
 
@@ -150,11 +159,11 @@ fn wrong_lines(naming: Naming, way: Way, engine: &str) -> Vec<String> {
             return differences(&expected, &points, end_unix_s);
         }
     }
-    panic!("sending takes more than a slot each time, or the flush is late");
+    panic!("each time a slot is too short, too long, or has not all of the bytes");
 }
 
 /// Sends all vectors within one full slot. Returns its points and its end, or nothing if sending
-/// took too long, or the slot did.
+/// took too long, or the slot did, or a shard was late with its part of it.
 fn one_slot(
     naming: Naming,
     way: Way,
@@ -179,9 +188,8 @@ fn one_slot(
     // handed over the shortened slot at the start, and what is sent now falls into a full one.
     let first = daemon.points_until(|_| true);
     let end_unix_s = first[0].time_unix_s + FLUSH_S;
-    for pieces in vectors {
-        way.send(&daemon, pieces);
-    }
+    let sent_bytes = vectors.iter().map(|pieces| way.send(&daemon, pieces));
+    let sent_bytes: usize = sent_bytes.sum();
     // A shard hands over what it finds at the end of a slot; a datagram sent long before is there.
     let end = Duration::from_millis(end_unix_s * 1000 - 300);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -189,12 +197,14 @@ fn one_slot(
         return None;
     }
     let mut points = daemon.points_until(|point| point.time_unix_s == end_unix_s + FLUSH_S);
-    let late_path = format!("{OWN_PREFIX}.flush.late_ms");
-    let late_ms = points.iter().filter(|point| point.path == late_path);
     // Of the flush before the slot, and of the one at its end.
-    let late_ms: Vec<f64> = late_ms.map(|point| point.value).collect();
-    assert_eq!(late_ms.len(), 2, "{late_path} of each flush");
-    if late_ms.iter().any(|ms| *ms > LATE_MAX_MS) {
+    let [late_ms, bytes] = ["flush.late_ms", "bytes"].map(|name| {
+        let path = format!("{OWN_PREFIX}.{name}");
+        let of_path = points.iter().filter(|point| point.path == path);
+        of_path.map(|point| point.value).collect::<Vec<f64>>()
+    });
+    assert_eq!(late_ms.len(), 2, "one in each flush");
+    if late_ms.iter().any(|ms| *ms > LATE_MAX_MS) || bytes.last() != Some(&(sent_bytes as f64)) {
         return None;
     }
     points.retain(|point| {
