@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use rustix::fs::{CWD, Mode, mknodat};
 use rustix::process::Signal;
@@ -80,10 +81,19 @@ fn a_disk_that_hangs_holds_up_no_start() {
     }
 }
 
+/// Hours, in seconds, that do not end while a test runs.
+fn endless_slot_s() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now_s = now.expect("the clock is past 1970").as_secs();
+    let mut lengths = (70_000..).step_by(1_000);
+    let length = lengths.find(|length| length - now_s % length > 600);
+    length.expect("few lengths end soon")
+}
+
 /// A daemon with its state in this file, whose slots end at whole multiples of its interval.
-fn start(path: &Path, interval: &str) -> Daemon {
+fn start(path: &Path, interval_s: u64) -> Daemon {
     Daemon::start(&format!(
-        "-b 127.0.0.1:0 -f {interval} -s console: --state-file {}",
+        "-b 127.0.0.1:0 -f {interval_s} -s console: --state-file {}",
         path.display()
     ))
 }
@@ -94,13 +104,13 @@ fn start(path: &Path, interval: &str) -> Daemon {
 fn a_state_that_comes_too_late_is_set_aside_and_its_slot_is_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state");
-    let mut daemon = start(&path, "86400");
+    let mut daemon = start(&path, endless_slot_s());
     daemon.sender().send("sent:3|c\nlevel:5|g");
     assert_eq!(daemon.stop(), Some(0));
     let state = fs::read(&path).expect("a state");
     fs::remove_file(&path).expect("it is ours");
     make_pipe(&path);
-    let mut daemon = start(&path, "1");
+    let mut daemon = start(&path, 1);
     daemon.log.wait_for_text(SILENCE);
     daemon.sender().send("sent:4|c\nlevel:+1|g");
     daemon.wait_for_sum(SENT, 4.0);
@@ -116,7 +126,7 @@ fn a_state_that_comes_too_late_is_set_aside_and_its_slot_is_counted() {
     assert_eq!(daemon.stop(), Some(0));
     // Each flush has written a state of its own since.
     assert!(path.is_file() && is_pipe(&folder.path().join("state.unread")));
-    let points = start(&path, "1").wait_for("a level", |points| {
+    let points = start(&path, 1).wait_for("a level", |points| {
         !points.values("stats.gauges.level").is_empty()
     });
     assert_eq!(points.values("stats.gauges.level")[0], 1.0);
