@@ -29,10 +29,12 @@ pub(crate) enum Flood {
     Fragments,
     /// Short lines with all parts, packed, none of which holds a sample.
     Faulty,
+    /// One line of very many links, none of which holds a sample.
+    Chain,
 }
 
 impl Flood {
-    pub(crate) const ALL: [Flood; 12] = [
+    pub(crate) const ALL: [Flood; 13] = [
         Flood::Packed,
         Flood::Single,
         Flood::Empty,
@@ -45,6 +47,7 @@ impl Flood {
         Flood::ShortestSets,
         Flood::Fragments,
         Flood::Faulty,
+        Flood::Chain,
     ];
 
     /// What it may not cost more than, for each datagram.
@@ -56,7 +59,7 @@ impl Flood {
                 Some(Flood::Packed)
             }
             Flood::Fragments => Some(Flood::Shortest),
-            Flood::Faulty => Some(Flood::ShortestSets),
+            Flood::Faulty | Flood::Chain => Some(Flood::ShortestSets),
         }
     }
 
@@ -83,30 +86,33 @@ impl Flood {
             Flood::NoType => each(|bytes| replace(bytes, b'|', b'x')),
             Flood::Shortest => each(|bytes| fill(bytes.len(), &["a:1|c"])),
             Flood::ShortestSets => each(|bytes| fill(bytes.len(), &["a:1|s"])),
-            Flood::Fragments => each(|bytes| fill(bytes.len(), &[":", "a", "|", ":|", "a:1"])),
+            Flood::Fragments => {
+                each(|bytes| fill(bytes.len(), &[":", "a", "|", ":|", "a:1", "_", "_e{"]))
+            }
             Flood::Faulty => each(|bytes| {
                 let lines = [":|c", ":x|c", ":1|x", ":9e999|c", ":1|c|", ":1|c|@0"];
                 fill(bytes.len(), &lines)
             }),
+            Flood::Chain => each(|bytes| [b"a", &*b":|".repeat(bytes.len() / 2)].concat()),
         }
     }
 
-    /// How many samples a round of its traffic holds, and how many refused lines.
+    /// How many samples a round of its traffic holds, and how many refused links.
     pub(crate) fn samples_and_refused(self, traffic: &Traffic) -> (u64, u64) {
-        let lines = |bytes: &Vec<u8>| {
-            let lines = bytes.split(|&byte| byte == b'\n');
-            lines.filter(|line| !line.is_empty()).count() as u64
+        let count = |byte| {
+            let bytes = traffic.datagrams.iter().flatten();
+            bytes.filter(|&&other| other == byte).count() as u64
         };
-        let lines = traffic.datagrams.iter().map(lines).sum();
         match self {
-            Flood::Packed | Flood::Single | Flood::Shortest | Flood::ShortestSets => (lines, 0),
+            Flood::Packed | Flood::Shortest | Flood::ShortestSets => (count(b'\n'), 0),
+            Flood::Single => (traffic.datagrams.len() as u64, 0),
             Flood::Empty | Flood::Feeds => (0, 0),
-            Flood::Noise
-            | Flood::NoValue
-            | Flood::NoType
-            | Flood::Denied
-            | Flood::Fragments
-            | Flood::Faulty => (0, lines),
+            Flood::Noise | Flood::NoValue | Flood::NoType | Flood::Denied | Flood::Faulty => {
+                (0, count(b'\n'))
+            }
+            // Events are skipped, and not refused.
+            Flood::Fragments => (0, count(b'\n') - count(b'{')),
+            Flood::Chain => (0, count(b'|')),
         }
     }
 }

@@ -61,7 +61,8 @@ impl Marks {
         (self.feeds != 0).then(|| self.feeds.trailing_zeros() as usize)
     }
 
-    /// Where the parts of the first line end, if it has one colon, and one field behind its type.
+    /// Where the parts of the first line end if its type has one field behind it; None unless there is one
+    /// colon, and a bar.
     #[inline]
     pub(super) fn rated(self) -> Option<Place> {
         let end = self.end()?;

@@ -52,7 +52,7 @@ pub(super) fn read_mixed<'a>(
     let mut start = 0;
     while start < bytes.len() {
         if bytes[start] != MAGIC {
-            start = lines::read_any(bytes, start, counts, record);
+            start = lines::read_any(bytes, start, true, counts, record);
             continue;
         }
         let rest = &bytes[start..];

@@ -9,12 +9,13 @@ use super::frame::MAGIC;
 use super::line::{self, Record};
 use crate::metric::Refusal;
 
-/// Refuses the fragments that a text begins with, given the marks of its block. Returns where the first line begins
-/// that is none, or not wholly in the block.
+/// Refuses the fragments that a text begins with, given the marks of its block. Returns where the first
+/// line begins that is none, is not wholly in the block, or is a frame where these may be.
 #[inline]
 pub(super) fn refuse<'a>(
     text: &'a [u8],
     mut marks: Marks,
+    among_frames: bool,
     counts: &mut LineCounts,
     record: &mut impl Record<'a>,
 ) -> usize {
@@ -23,16 +24,16 @@ pub(super) fn refuse<'a>(
         let Some(reason) = lack(marks, start, end) else {
             break;
         };
+        if among_frames && text.get(start) == Some(&MAGIC) {
+            break;
+        }
         let line = line::trim(&text[start..end]);
-        match line.first() {
-            // `_e{` and `_sc|` begin what is not for us, and where frames may be, one begins like
-            // that.
-            Some(&(b'_' | MAGIC)) => break,
-            Some(_) => {
-                counts.lines += 1;
-                record.refuse(reason, line);
+        if !line.is_empty() {
+            counts.lines += 1;
+            match line::is_skipped(line) {
+                true => counts.skipped += 1,
+                false => record.refuse(reason, line),
             }
-            None => {}
         }
         start = end + 1;
         if start == BLOCK_BYTES {

@@ -37,7 +37,7 @@ const TIME_UNIX_S_MAX: f64 = 9_007_199_254_740_992.0;
 /// Reads a line that is trimmed and not empty.
 #[inline]
 pub(super) fn read<'a>(line: &'a [u8], counts: &mut LineCounts, into: &mut impl Record<'a>) {
-    if line[0] == b'_' && (line.starts_with(b"_e{") || line.starts_with(b"_sc|")) {
+    if is_skipped(line) {
         counts.skipped += 1;
         return;
     }
@@ -57,6 +57,12 @@ pub(super) fn read<'a>(line: &'a [u8], counts: &mut LineCounts, into: &mut impl 
         }
         counts.chained += 1;
     }
+}
+
+/// Whether a line is an event or a service check of DogStatsD.
+#[inline]
+pub(super) fn is_skipped(line: &[u8]) -> bool {
+    line.first() == Some(&b'_') && (line.starts_with(b"_e{") || line.starts_with(b"_sc|"))
 }
 
 /// One link of a line, cut into its parts.

@@ -42,17 +42,19 @@ pub(super) fn read_lines<'a>(
             record.sample(&sample);
             start = next;
         } else {
-            start = read_any(datagram, start, counts, record);
+            start = read_any(datagram, start, false, counts, record);
         }
     }
     counts.lines += plain_count;
 }
 
-/// Reads the line that begins at `start`, whatever it is. Returns where the next one begins.
+/// Reads the line that begins at `start`, whatever it is, and maybe some behind it, but no frame if these
+/// may be there. Returns where the next one begins.
 #[inline(never)]
 pub(super) fn read_any<'a>(
     datagram: &'a [u8],
     start: usize,
+    among_frames: bool,
     counts: &mut LineCounts,
     record: &mut impl Record<'a>,
 ) -> usize {
@@ -65,7 +67,7 @@ pub(super) fn read_any<'a>(
     let mut padded = None;
     let block = block_of(text, &mut padded);
     let marks = Marks::of(block);
-    let fragments = fragments::refuse(text, marks, counts, record);
+    let fragments = fragments::refuse(text, marks, among_frames, counts, record);
     if fragments > 0 {
         return start + fragments;
     }
@@ -290,7 +292,7 @@ mod tests {
                 let (mut told, mut counts) = (Journal::default(), LineCounts::default());
                 plain_count += u32::from(plain::read(Baseline, text, 0).is_some());
                 rated_count += u32::from(plain::read_rated(text, block, marks).is_some());
-                fragments::refuse(text, marks, &mut counts, &mut told);
+                fragments::refuse(text, marks, false, &mut counts, &mut told);
                 fragment_count += u32::from(!told.0.is_empty());
             }
             for level in Level::all() {
@@ -327,6 +329,8 @@ mod tests {
         let mixed = [frame, &b"b:1|c\n"[..], frame].concat();
         assert_eq!(told(&mixed), (3, 3));
         assert_eq!(told(&mixed[..mixed.len() - 1]), (3, 2));
+        let among_fragments = [frame, &b":\na\n"[..], frame, b"|\n"].concat();
+        assert_eq!(told(&among_fragments), (5, 2));
         assert_eq!(told(b"b:1|c\n\xaa:1|c\n"), (2, 2));
     }
 }
