@@ -9,6 +9,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
+
 /// How long a start, a SIGHUP or a stop waits for a disk.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -72,33 +74,45 @@ impl<T> Answer<T> {
         (give, Answer(answer))
     }
 
-    /// Waits for it, once; None if it has not come by this time.
+    /// Waits for it; None if it has not come by this time. It is taken once: nobody may ask again then.
     pub fn wait(&self, until: Instant) -> Option<T> {
         let left = until.saturating_duration_since(Instant::now());
         match self.0.recv_timeout(left) {
             Ok(answer) => Some(answer),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => unreachable!("a panic ends the process"),
+            Err(RecvTimeoutError::Disconnected) => unreachable!("{TAKEN_ONCE}"),
         }
     }
 
-    /// What has come, once; None if nothing has yet.
+    /// What has come, taken as by [`Answer::wait`]; None if nothing has yet.
     pub fn now(&self) -> Option<T> {
         match self.0.try_recv() {
             Ok(answer) => Some(answer),
             Err(TryRecvError::Empty) => None,
-            Err(TryRecvError::Disconnected) => unreachable!("a panic ends the process"),
+            Err(TryRecvError::Disconnected) => unreachable!("{TAKEN_ONCE}"),
         }
     }
 }
 
+/// Why somebody who waits is always answered.
+const TAKEN_ONCE: &str = "an answer is taken once, and a panic of who gives it ends the process";
+
 /// Whether an error is one of a disk, which may be over some day, and not one of the settings.
 pub fn may_pass(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    const EIO: i32 = 5;
-    let is_of_disk = [QuotaExceeded, ReadOnlyFilesystem, StorageFull].contains(&error.kind());
-    is_of_disk || error.raw_os_error() == Some(EIO)
+    let is_of_disk = |error| OF_A_DISK.contains(&error) || OF_A_LOST_SERVER.contains(&error);
+    Errno::from_io_error(error).is_some_and(is_of_disk)
 }
+
+/// What a disk says that is full, read-only or sick.
+const OF_A_DISK: [Errno; 4] = [Errno::NOSPC, Errno::DQUOT, Errno::ROFS, Errno::IO];
+
+/// What a disk behind a network, or one that a process serves, says when that is gone.
+const OF_A_LOST_SERVER: [Errno; 4] = [
+    Errno::STALE,
+    Errno::TIMEDOUT,
+    Errno::NOTCONN,
+    Errno::REMOTEIO,
+];
 
 /// Writes beside a file, for this user alone, and puts it in place when it is complete and on the disk.
 ///
