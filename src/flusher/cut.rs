@@ -143,9 +143,9 @@ impl Flusher {
         if let Some(cut) = self.cut.take() {
             self.slots_halved += 1;
             log::warn!(
-                "the slot up to {} loses its first part, which an earlier process has sent, where the rest \
-                 is written over it: {reason} in the midst of it, after the flush interval was made \
-                 shorter",
+                "of the slot up to {} Graphite keeps only what this process got: its first part, of the \
+                 process before, is given up, as {reason} in the midst of it, after the flush interval was \
+                 made shorter",
                 cut.slot.end.as_secs()
             );
         }

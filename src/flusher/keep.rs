@@ -42,8 +42,8 @@ impl Flusher {
         if end >= first_end && is_stamped_here && has_begun {
             self.slots_halved += 1;
             log::error!(
-                "the slot up to {} loses its first part, which an earlier process has sent, where the rest \
-                 is written over it: the disk of the state file answered too late",
+                "of the slot up to {} Graphite keeps only what this process got: its first part, of the \
+                 process before, was read too late (the disk of the state file)",
                 end.as_secs()
             );
         }

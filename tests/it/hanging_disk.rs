@@ -117,7 +117,9 @@ fn a_state_that_comes_too_late_is_set_aside_and_its_slot_is_counted() {
     assert!(is_pipe(&path), "nothing is written before it was read");
     assert!(!path.with_extension("unread").exists());
     fs::write(&path, &state).expect("somebody reads it");
-    daemon.log.wait_for_text("loses its first part");
+    daemon
+        .log
+        .wait_for_text("Graphite keeps only what this process got");
     daemon.log.wait_for_text("is written again");
     let points = daemon.wait_for("the slot to be counted", |points| {
         points.own_sum("flush.halved_slots") > 0.0
