@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::disk;
-use crate::flusher::{Ended, Flusher, Message, Outlet, StateFile, Status};
+use crate::flusher::{Ended, Flusher, Message, Outlet, StateFile, StateFiles, Status};
 use crate::format::Encoding;
 use crate::io::{IoHandle, Signal};
 use crate::kernel::{self, Selection};
@@ -106,7 +106,8 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     }
     let config = &config.clone().in_directory(&directory);
     let outlets = outlets::choose(config)?;
-    let state_file = rules::state_file(config);
+    let mut state_files = StateFiles::default();
+    let state_file = rules::state_file(config, &mut state_files);
     // What usually fails at start comes before the daemon leaves the terminal.
     let selection = kernel::select(config.engine).map_err(StartError::new)?;
     let (heritage, mut inherited) = Heritage::take(config.state_file.as_deref())?;
@@ -154,7 +155,8 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     let (mut stages, pid_file) = started?;
     stages.heritage.started();
     let shown = stages.shown.clone();
-    stages.wait(Reloader::new(process, directory, config.clone(), shown));
+    let reloader = Reloader::new(process, directory, config.clone(), shown, state_files);
+    stages.wait(reloader);
     pid_file.remove(Instant::now() + disk::PATIENCE);
     Ok(())
 }

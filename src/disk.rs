@@ -119,22 +119,37 @@ const OF_A_LOST_SERVER: [Errno; 4] = [
 /// # Errors
 /// If that fails; the file is as before then.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = beside(path);
-    let mut file = create(&beside)?;
+    write_beside(path, bytes)?;
+    put_in_place(path)
+}
+
+/// The first half of [`replace_file`]: writes beside the file, which stays as it is.
+///
+/// # Errors
+/// If that fails.
+pub fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = create(&beside(path))?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
+    file.sync_all()
+}
+
+/// The second half: puts what was written beside the file in its place.
+///
+/// # Errors
+/// If that fails.
+pub fn put_in_place(path: &Path) -> io::Result<()> {
+    fs::rename(beside(path), path)?;
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     // Without this a crash of the machine may bring the file before back, which is a whole one, too.
     let folder = File::open(folder.unwrap_or(Path::new(".")));
     folder.and_then(|folder| folder.sync_all())
 }
 
-/// Tries whether a file could be replaced.
+/// Finds out whether a file could be replaced.
 ///
 /// # Errors
 /// If it could not.
-pub fn try_beside(path: &Path) -> io::Result<()> {
+pub fn can_be_replaced(path: &Path) -> io::Result<()> {
     let beside = beside(path);
     create(&beside).and_then(|_| fs::remove_file(&beside))
 }

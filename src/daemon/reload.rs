@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{DELIVERY_PATIENCE, Event, io_settings, outlets, outlets_of, rules};
 use crate::config::Config;
 use crate::disk;
-use crate::flusher::{Message, Reload};
+use crate::flusher::{Message, Reload, StateFiles};
 use crate::io::IoHandle;
 use crate::management::ShownSettings;
 
@@ -34,6 +34,7 @@ pub(super) struct Reloader<'a> {
     directory: PathBuf,
     config: Config,
     shown: ShownSettings,
+    state_files: StateFiles,
     generation: u64,
     /// What the flusher has not gone over to yet.
     pending: Option<Config>,
@@ -41,18 +42,21 @@ pub(super) struct Reloader<'a> {
 }
 
 impl<'a> Reloader<'a> {
-    /// For a daemon that was started in a directory by a configuration.
+    /// For a daemon that was started in a directory by a configuration, which has a state file of these or
+    /// none.
     pub(super) fn new(
         process: &'a mut dyn Process,
         directory: PathBuf,
         config: Config,
         shown: ShownSettings,
+        state_files: StateFiles,
     ) -> Self {
         Reloader {
             process,
             directory,
             config,
             shown,
+            state_files,
             generation: 1,
             pending: None,
             is_asked_again: false,
@@ -144,12 +148,12 @@ impl<'a> Reloader<'a> {
         if changes.is_empty() {
             return Ok(None);
         }
-        let mut state_file = rules::state_file(&config);
-        // The one that is in use may be written at this moment, and has been tried.
+        let mut state_file = rules::state_file(&config, &mut self.state_files);
+        // The one that is in use may be written at this moment, and is open.
         if let Some(file) = &mut state_file
             && config.state_file != self.config.state_file
         {
-            file.begin_trying()?;
+            file.begin_opening_to_write()?;
             file.wait_until_open(Instant::now() + disk::PATIENCE)?;
         }
         let (addresses, encodings) = chosen.into_iter().unzip();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::flusher::{FlusherSettings, NameLogRules, StateFile};
+use crate::flusher::{FlusherSettings, NameLogRules, StateFile, StateFiles};
 use crate::metric::{Brakes, InputRules, Limits, SetPrecision};
 use crate::naming::{Heads, Naming, NamingSettings};
 use crate::shard::ShardRules;
@@ -16,9 +16,9 @@ use crate::transport::BindAddress;
 const REFUSED_LINES_LOGGED_MAX: usize = 8;
 
 /// Where levels outlive a restart.
-pub(super) fn state_file(config: &Config) -> Option<StateFile> {
+pub(super) fn state_file(config: &Config, files: &mut StateFiles) -> Option<StateFile> {
     let path = config.state_file.clone()?;
-    Some(StateFile::new(path, config.state_age))
+    Some(files.at(path, config.state_age))
 }
 
 /// The flusher's part.

@@ -38,7 +38,7 @@ pub use name_log::NameLogRules;
 use outputs::Outputs;
 pub use reload::Reload;
 use schedule::{Due, Moment, Schedule};
-pub use state::StateFile;
+pub use state::{StateFile, StateFiles};
 pub use visit::{Door, Status, Visit};
 
 /// What the flusher is told.

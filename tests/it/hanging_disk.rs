@@ -128,7 +128,9 @@ fn a_state_that_comes_too_late_is_set_aside_and_its_slot_is_counted() {
     assert_eq!(daemon.stop(), Some(0));
     // Each flush has written a state of its own since.
     assert!(path.is_file() && is_pipe(&folder.path().join("state.unread")));
-    let points = start(&path, 1).wait_for("a level", |points| {
+    let daemon = start(&path, 1);
+    daemon.log.wait_for_text("state.unread lies there");
+    let points = daemon.wait_for("a level", |points| {
         !points.values("stats.gauges.level").is_empty()
     });
     assert_eq!(points.values("stats.gauges.level")[0], 1.0);

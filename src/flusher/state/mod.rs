@@ -1,20 +1,24 @@
 //! The state file: what outlives a restart. Read at start; written behind a flush, beside the file and
 //! on a thread of its own, and put in place when it is complete.
 
+mod files;
 mod opening;
 mod reading;
 mod text;
 mod writing;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use files::StateFiles;
 pub use reading::{Slot, State};
 pub use text::{Head, SlotText, StateText, seal};
 
 use crate::disk::Answer;
 use crate::metric::SetHash;
+use files::FileOnDisk;
 use opening::{Found, Opened};
 use writing::Writing;
 
@@ -32,7 +36,7 @@ pub struct StateFile {
     next_write: Instant,
 }
 
-/// That a file is tried, and maybe read.
+/// That a file is opened, and maybe read.
 #[derive(Debug)]
 struct Opening {
     answer: Answer<Opened>,
@@ -44,14 +48,13 @@ struct Opening {
 const PACE_BYTES_PER_S: u64 = 1 << 20;
 
 impl StateFile {
-    /// A file that need not exist yet.
-    pub fn new(path: PathBuf, age_max: Duration) -> StateFile {
+    fn new(file: Arc<FileOnDisk>, age_max: Duration) -> StateFile {
         StateFile {
             age_max,
             opening: None,
             found: None,
             set_hash: SetHash::new(),
-            writing: Writing::new(path),
+            writing: Writing::new(file),
             next_write: Instant::now(),
         }
     }
@@ -61,7 +64,8 @@ impl StateFile {
         self.writing.path()
     }
 
-    /// Begins to try whether the state can be written, and to read what an earlier process left.
+    /// Begins to open the file, which shows whether it can be written, and to read what an earlier process
+    /// left.
     ///
     /// # Errors
     /// A message that names the file, if the system gives no thread.
@@ -70,12 +74,12 @@ impl StateFile {
         self.begin(asked, true)
     }
 
-    /// Begins to try whether the state can be written. Nobody asks for what lies there.
+    /// Begins to open the file to write it. Nobody asks for what lies there.
     ///
     /// # Errors
     /// As of [`StateFile::begin_opening`].
-    pub fn begin_trying(&mut self) -> Result<(), String> {
-        let asked = self.writing.begin_trying();
+    pub fn begin_opening_to_write(&mut self) -> Result<(), String> {
+        let asked = self.writing.begin_opening_to_write();
         self.begin(asked, false)
     }
 
@@ -109,7 +113,7 @@ impl StateFile {
             self.opening = Some(opening);
             return Ok(());
         };
-        self.writing.tried(opened.tried)?;
+        self.writing.opened(opened.writable)?;
         self.found = opened.found.map(|found| self.make_use_of(found));
         Ok(())
     }
@@ -155,7 +159,7 @@ impl StateFile {
     pub(super) fn take_late(&mut self) -> Option<State> {
         let opened = self.opening.as_ref()?.answer.now()?;
         self.opening = None;
-        self.writing.tried_late(opened.tried);
+        self.writing.opened_late(opened.writable);
         opened.found.map(|found| found.state)
     }
 

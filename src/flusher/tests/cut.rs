@@ -57,7 +57,7 @@ fn settings_of_a_second() -> FlusherSettings {
 fn settings_that_find(state: Vec<u8>, folder: &std::path::Path) -> FlusherSettings {
     let path = folder.join("state");
     std::fs::write(&path, state).expect("a file");
-    let mut file = StateFile::new(path, Duration::ZERO);
+    let mut file = StateFiles::default().at(path, Duration::ZERO);
     file.begin_opening().expect("a thread");
     let until = Instant::now() + 60 * SECOND;
     file.wait_until_open(until).expect("a folder of ours");
