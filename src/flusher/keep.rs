@@ -30,8 +30,13 @@ impl Flusher {
     /// here, too.
     pub(super) fn miss_late_state(&mut self, due: Due) {
         let first_end = *self.first_end.get_or_insert(due.end);
-        let file = self.settings.state_file.as_mut();
-        let Some(slot) = file.and_then(StateFile::take_late).and_then(|it| it.slot) else {
+        let files = [&mut self.left_state_file, &mut self.settings.state_file];
+        let slot = files
+            .into_iter()
+            .flatten()
+            .find_map(|file| file.take_late()?.slot);
+        self.left_state_file.take_if(|file| !file.is_being_read());
+        let Some(slot) = slot else {
             return;
         };
         let Slot { end, length, .. } = slot;

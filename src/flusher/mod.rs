@@ -169,6 +169,9 @@ pub struct Flusher {
     cut: Option<Cut>,
     /// Slots whose first part was given up since the last flush.
     slots_halved: u64,
+    /// The state file of the start, if settings that were read again have another one and its disk has not
+    /// answered: it may hold the first part of a slot.
+    left_state_file: Option<StateFile>,
     /// The end of the first slot that was flushed here.
     first_end: Option<Duration>,
     /// What the members of sets are hashed with.
@@ -215,6 +218,7 @@ impl Flusher {
             books: Books::default(),
             cut,
             slots_halved: 0,
+            left_state_file: None,
             first_end: None,
             set_keys: None,
             settings,

@@ -42,11 +42,13 @@ impl Flusher {
             self.name_log = settings.name_log.clone().map(NameLog::new);
         }
         self.outputs = super::Outputs::new(outlets);
-        // What was written last, and when, is known of the file that is in use.
-        if let Some(file) = self.settings.state_file.take()
-            && settings.state_file.as_ref().map(StateFile::path) == Some(file.path())
-        {
-            settings.state_file = Some(file);
+        if let Some(file) = self.settings.state_file.take() {
+            // What was written last, and when, is known of the file that is in use.
+            if settings.state_file.as_ref().map(StateFile::path) == Some(file.path()) {
+                settings.state_file = Some(file);
+            } else if file.is_being_read() {
+                self.left_state_file = Some(file);
+            }
         }
         self.settings = settings;
         done();

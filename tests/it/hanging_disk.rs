@@ -136,6 +136,48 @@ fn a_state_that_comes_too_late_is_set_aside_and_its_slot_is_counted() {
     assert_eq!(points.values("stats.gauges.level")[0], 1.0);
 }
 
+/// Goal: the slot of a state that is read too late is counted, though SIGHUP has taken the file out of use
+/// meanwhile. Method: as above, with another state file in between.
+#[test]
+fn a_state_that_comes_when_its_file_is_out_of_use_is_counted() {
+    let rig = WithSettings::new();
+    let set = |file: &str, flush_s: u64| {
+        let path = rig.path(file);
+        rig.set(&format!("state_file = {path:?}\nflush = {flush_s}\n"));
+    };
+    let path = rig.path("state");
+    set("state", endless_slot_s());
+    let mut daemon = start_as_set(&rig);
+    daemon.sender().send("sent:3|c");
+    assert_eq!(daemon.stop(), Some(0));
+    let state = fs::read(&path).expect("a state");
+    fs::remove_file(&path).expect("it is ours");
+    make_pipe(&path);
+    set("state", 1);
+    let mut daemon = start_as_set(&rig);
+    daemon.log.wait_for_text(SILENCE);
+    set("other", 1);
+    daemon.signal(Signal::HUP);
+    daemon.log.wait_for_text("configuration 2 in use");
+    fs::write(&path, &state).expect("somebody reads it");
+    daemon
+        .log
+        .wait_for_text("Graphite keeps only what this process got");
+    daemon.wait_for("the slot to be counted", |points| {
+        points.own_sum("flush.halved_slots") > 0.0
+    });
+    assert_eq!(daemon.stop(), Some(0));
+}
+
+/// A daemon with nothing but its settings.
+fn start_as_set(rig: &WithSettings) -> Daemon {
+    let settings = rig.path("settings.toml");
+    Daemon::start(&format!(
+        "-b 127.0.0.1:0 -s console: --config {}",
+        settings.display()
+    ))
+}
+
 /// Goal: a note that is not read in time costs nothing but itself, and does not stay. Method: it is a pipe,
 /// which is read in the end.
 #[test]

@@ -163,6 +163,12 @@ impl StateFile {
         opened.found.map(|found| found.state)
     }
 
+    /// Whether something may be found too late still.
+    pub(super) fn is_being_read(&self) -> bool {
+        let opening = self.opening.as_ref();
+        opening.is_some_and(|opening| opening.is_to_be_read)
+    }
+
     /// Whether a state is to be written behind this flush.
     pub(super) fn is_due(&mut self) -> bool {
         Instant::now() >= self.next_write && self.writing.is_idle()
