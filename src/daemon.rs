@@ -292,7 +292,7 @@ fn start_stages(
     if let Some(file) = &mut state_file {
         file.begin_opening().map_err(StartError::new)?;
     }
-    let io = start_io(config, addresses, messages.clone(), event.clone())?;
+    let mut io = prepare_io(config, addresses, messages.clone(), event.clone())?;
     let outlets = outlets_of(&io, encodings);
     let listening = Listening::of(&bound, &streams);
     // Before anything is received: the shards hash members of sets as an earlier process did.
@@ -304,6 +304,8 @@ fn start_stages(
         None => SetHash::new(),
     };
     heritage.read(until);
+    // No disk can make the start fail any more, which would have sent from a spool and sends again.
+    io.deliver();
     // Behind most of what can make a start fail, lest sockets that nobody reads are kept.
     heritage.leave(&bound, &mut streams, &management);
     let set_keys = set_hash.keys();
@@ -359,7 +361,7 @@ fn start_stages(
     })
 }
 
-fn start_io(
+fn prepare_io(
     config: &Config,
     sinks: Vec<SinkAddress>,
     messages: mpsc::Sender<Message>,
@@ -383,7 +385,7 @@ fn start_io(
         // If the flusher has ended, the daemon is stopping already.
         let _ = messages.send(Message::Stop);
     };
-    crate::io::run(&io_settings(config, sinks), Some(Box::new(on_signal)))
+    crate::io::prepare(&io_settings(config, sinks), Some(Box::new(on_signal)))
         .map_err(|error| StartError::new(format!("cannot start the io thread: {error}")))
 }
 

@@ -18,7 +18,7 @@ mod runtime;
 mod signals;
 mod stream;
 
-use running::{ClosingSink, RunningSink, Task};
+use running::{ClosingSink, RunningSink, SpoolingSink, Task};
 
 pub use runtime::{Backend, Runtime};
 pub use signals::Signal;
@@ -115,6 +115,20 @@ pub fn run(
     settings: &Settings,
     on_signal: Option<Box<dyn FnMut(Signal) + Send>>,
 ) -> io::Result<IoHandle> {
+    let mut handle = prepare(settings, on_signal)?;
+    handle.deliver();
+    Ok(handle)
+}
+
+/// As [`run`], but nothing is delivered before [`IoHandle::deliver`]: a start that fails for another
+/// reason must not have sent what waits in spools.
+///
+/// # Errors
+/// As of [`run`].
+pub fn prepare(
+    settings: &Settings,
+    on_signal: Option<Box<dyn FnMut(Signal) + Send>>,
+) -> io::Result<IoHandle> {
     let (tasks, to_run) = tokio::sync::mpsc::unbounded_channel();
     let (started, starts) = mpsc::channel();
     let (finished, done) = mpsc::channel();
@@ -155,7 +169,7 @@ pub fn run(
         backend,
         done,
     };
-    handle.change(settings)?;
+    handle.open(settings)?;
     Ok(handle)
 }
 
@@ -184,6 +198,20 @@ impl IoHandle {
     /// # Errors
     /// If a spool cannot be used or the system gives no thread; then nothing has changed.
     pub fn change(&mut self, settings: &Settings) -> io::Result<()> {
+        self.open(settings)?;
+        self.deliver();
+        Ok(())
+    }
+
+    /// Has the sinks deliver that do not yet.
+    pub fn deliver(&mut self) {
+        for sink in &mut self.sinks {
+            sink.deliver(&self.tasks);
+        }
+    }
+
+    /// Goes on with other sinks, of which new ones deliver nothing yet.
+    fn open(&mut self, settings: &Settings) -> io::Result<()> {
         let mut stays = vec![false; self.sinks.len()];
         let places: Vec<Option<usize>> = settings
             .sinks
@@ -202,20 +230,20 @@ impl IoHandle {
         let mut new = Vec::new();
         let missing = settings.sinks.iter().zip(&places);
         let missing = missing.filter(|(_, place)| place.is_none());
-        let mut started = missing.map(|(address, _)| {
+        let mut opening = missing.map(|(address, _)| {
             let name = name_unlike(&names, address);
             names.push(name.clone());
-            RunningSink::start(address, name, settings, &self.tasks)
+            RunningSink::open(address, name, settings)
         });
-        let started = started.try_for_each(|sink| {
+        let opening = opening.try_for_each(|sink| {
             new.push(sink?);
             Ok(())
         });
-        // All of them are opened by now, so that a disk that hangs is waited for once.
+        // All of them are being opened by now, so that a disk that hangs is waited for once.
         let until = Instant::now() + disk::PATIENCE;
-        let opened = started.and_then(|()| new.iter().try_for_each(|it| it.wait_for_spool(until)));
+        let opened = opening.and_then(|()| RunningSink::wait_for_spools(&mut new, until));
         if let Err(error) = opened {
-            end_all(new, Instant::now());
+            RunningSink::abandon(new);
             return Err(error);
         }
         let mut before: Vec<Option<RunningSink>> = self.sinks.drain(..).map(Some).collect();
@@ -257,7 +285,11 @@ impl IoHandle {
 fn end_all(sinks: impl IntoIterator<Item = RunningSink>, give_up_at: Instant) -> Vec<Left> {
     let sinks = sinks.into_iter();
     let closing: Vec<ClosingSink> = sinks.map(|sink| sink.close(give_up_at)).collect();
-    closing.into_iter().filter_map(ClosingSink::wait).collect()
+    let spooling: Vec<SpoolingSink> = closing.into_iter().map(ClosingSink::wait).collect();
+    // From the last delivery on, so that disks that hang are waited for once.
+    let until = Instant::now() + disk::PATIENCE;
+    let left = spooling.into_iter().filter_map(|sink| sink.wait(until));
+    left.collect()
 }
 
 /// Two operations per sink are under way at most.

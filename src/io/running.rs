@@ -29,6 +29,8 @@ pub(super) struct RunningSink {
     spooler: Option<SpoolerHandle>,
     /// None for the console, whose thread ends by itself.
     task: Option<TaskLink>,
+    /// What is not run yet.
+    held: Option<Task>,
 }
 
 /// The task of a sink, seen from outside.
@@ -87,15 +89,14 @@ async fn time_of(give_up_at: oneshot::Receiver<Instant>) {
 }
 
 impl RunningSink {
-    /// Starts a sink, begins to open its spool, and hands its task over to be run.
+    /// A sink that delivers nothing before [`RunningSink::deliver`]. Begins to open its spool.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(super) fn start(
+    pub(super) fn open(
         address: &SinkAddress,
         name: String,
         settings: &Settings,
-        tasks: &tokio::sync::mpsc::UnboundedSender<Task>,
     ) -> io::Result<RunningSink> {
         let (bytes_max, order) = queue_settings(address, settings);
         let queue = Arc::new(Queue::new(name_in_log(address, &name), order, bytes_max));
@@ -134,6 +135,7 @@ impl RunningSink {
                     spool,
                     spooler,
                     task: None,
+                    held: None,
                 });
             }
         };
@@ -144,27 +146,62 @@ impl RunningSink {
             give_up_at: when,
             ended: end,
         };
-        tasks
-            .send(task)
-            .map_err(|_| io::Error::other("the io thread has ended"))?;
         Ok(RunningSink {
             handle,
             command_patience,
             spool,
             spooler,
             task: Some(TaskLink { give_up_at, ended }),
+            held: Some(task),
         })
     }
 
-    /// Waits until its spool is open, or for a disk that hangs up to this time: then it is in use
-    /// when the disk answers.
+    /// Waits until their spools are open, or for disks that hang up to this time: then those are in use
+    /// when the disks answer.
     ///
     /// # Errors
-    /// If the spool cannot be used.
-    pub(super) fn wait_for_spool(&self, until: Instant) -> io::Result<()> {
-        match &self.spooler {
-            Some(spooler) => spooler.wait_for_folder(until),
-            None => Ok(()),
+    /// If a spool cannot be used; what another one's disk does is not waited for then.
+    pub(super) fn wait_for_spools(sinks: &mut [RunningSink], until: Instant) -> io::Result<()> {
+        let mut spoolers: Vec<&mut SpoolerHandle> = sinks
+            .iter_mut()
+            .filter_map(|sink| sink.spooler.as_mut())
+            .collect();
+        loop {
+            let look_until = until.min(Instant::now() + LOOK_EVERY);
+            let mut is_silent = false;
+            for spooler in &mut spoolers {
+                is_silent |= !spooler.wait_for_folder(look_until)?;
+            }
+            if !is_silent || Instant::now() >= until {
+                break;
+            }
+        }
+        spoolers.into_iter().for_each(SpoolerHandle::give_up_folder);
+        Ok(())
+    }
+
+    /// Hands its task over to be run, if that is not done yet.
+    pub(super) fn deliver(&mut self, tasks: &tokio::sync::mpsc::UnboundedSender<Task>) {
+        if let Some(task) = self.held.take() {
+            let sent = tasks.send(task);
+            assert!(sent.is_ok(), "the io thread runs while there is a sender");
+        }
+    }
+
+    /// Ends what has never delivered anything. Nobody waits for a disk that hangs; others are free for the
+    /// next one when this returns.
+    pub(super) fn abandon(sinks: Vec<RunningSink>) {
+        for sink in &sinks {
+            sink.handle.queue().end();
+        }
+        let until = Instant::now() + disk::PATIENCE;
+        let spoolers = sinks.into_iter().filter_map(|sink| sink.spooler);
+        for mut spooler in spoolers {
+            let opened = spooler.wait_for_folder(Instant::now() + LOOK_EVERY);
+            let hangs = matches!(opened, Ok(false));
+            if !hangs {
+                spooler.wait(until);
+            }
         }
     }
 
@@ -227,9 +264,16 @@ pub(super) struct ClosingSink {
     give_up_at: Instant,
 }
 
+/// A sink that has delivered for the last time, and whose rest is on its way to its spool.
+pub(super) struct SpoolingSink {
+    handle: SinkHandle,
+    spooler: Option<SpoolerHandle>,
+    lost_before: u64,
+}
+
 impl ClosingSink {
-    /// Waits for its end, hands the rest to its spool, and returns (and logs) what is lost.
-    pub(super) fn wait(self) -> Option<Left> {
+    /// Waits for its end, and hands the rest to its spool.
+    pub(super) fn wait(self) -> SpoolingSink {
         let queue = self.handle.queue();
         match &self.ended {
             Some(ended) => {
@@ -239,11 +283,26 @@ impl ClosingSink {
             }
             None => queue.wait_until_empty(self.give_up_at),
         }
-        let lost = |counters: Counters| counters.lines_dropped + counters.lines_doubtful;
-        let lost_before = lost(self.handle.counters());
+        let lost_before = lost(&self.handle.counters());
         queue.end();
+        SpoolingSink {
+            handle: self.handle,
+            spooler: self.spooler,
+            lost_before,
+        }
+    }
+}
+
+fn lost(counters: &Counters) -> u64 {
+    counters.lines_dropped + counters.lines_doubtful
+}
+
+impl SpoolingSink {
+    /// Waits for its spool up to this time, and returns (and logs) what is lost.
+    pub(super) fn wait(self, until: Instant) -> Option<Left> {
+        let queue = self.handle.queue();
         if let Some(spooler) = self.spooler {
-            spooler.wait(self.give_up_at + disk::PATIENCE);
+            spooler.wait(until);
         }
         queue.give_up_rest();
         let counters = self.handle.counters();
@@ -251,7 +310,7 @@ impl ClosingSink {
             // Not by its address: a command may hold a password.
             log::info!("sink {} ends: {}", queue.name(), account(&counters));
         }
-        let lines = lost(counters) - lost_before;
+        let lines = lost(&counters) - self.lost_before;
         if lines == 0 {
             return None;
         }
@@ -291,6 +350,9 @@ fn account(counters: &Counters) -> String {
     add(counters.lines_doubtful, "of those sent are in doubt");
     text
 }
+
+/// How long one spool is looked at while another may have an error to tell.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// How long the io thread may take to put a connection away.
 pub(super) const CLOSING_MAX: Duration = Duration::from_secs(1);

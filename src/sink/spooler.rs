@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, SendError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,27 +42,26 @@ pub struct SpoolPlace {
 pub struct SpoolerHandle {
     sink: String,
     folder: PathBuf,
-    opened: Answer<io::Result<()>>,
+    /// Until it has come, or nobody waits for it any more.
+    opened: Option<Answer<io::Result<()>>>,
     ended: Receiver<()>,
 }
 
 impl SpoolerHandle {
-    /// Waits until its folder is open. A disk that is full, read-only, or silent up to this time is told of
-    /// in the log and tried again later.
+    /// Waits until its folder is open, or up to this time; whether the disk has answered. One that is full
+    /// or read-only is told of in the log and tried again later.
     ///
     /// # Errors
     /// If the folder cannot be used at all.
-    pub fn wait_for_folder(&self, until: Instant) -> io::Result<()> {
-        let Some(opened) = self.opened.wait(until) else {
-            log::warn!(
-                "sink {}: its spool in {}: {SILENCE}; until it does, points are queued in memory only, \
-                 and what waits there is not sent (`mount` tells what is mounted there)",
-                self.sink,
-                self.folder.display()
-            );
-            return Ok(());
+    pub fn wait_for_folder(&mut self, until: Instant) -> io::Result<bool> {
+        let Some(awaited) = &self.opened else {
+            return Ok(true);
         };
-        opened.map_err(|error| {
+        let Some(opened) = awaited.wait(until) else {
+            return Ok(false);
+        };
+        self.opened = None;
+        opened.map(|()| true).map_err(|error| {
             let folder = self.folder.display();
             let text = format!(
                 "cannot use {folder} as a spool: {error}; the folder must be there for this daemon \
@@ -70,6 +69,18 @@ impl SpoolerHandle {
             );
             io::Error::new(error.kind(), text)
         })
+    }
+
+    /// Nobody waits for its folder any more: the log is told, now and of an error that comes later.
+    pub fn give_up_folder(&mut self) {
+        if self.opened.take().is_some() {
+            log::warn!(
+                "sink {}: its spool in {}: {SILENCE}; until it does, points are queued in memory only, \
+                 and what waits there is not sent (`mount` tells what is mounted there)",
+                self.sink,
+                self.folder.display()
+            );
+        }
     }
 
     /// Waits until it has written everything behind [`Queue::end`]. A disk that hangs is left alone
@@ -116,15 +127,17 @@ pub fn start(queue: Arc<Queue>, place: SpoolPlace) -> io::Result<SpoolerHandle> 
                 spooler.tell_of_failed_write(&error);
                 Ok(())
             });
-            // Who does not wait any more hears of an error at the first write, which opens the folder, too.
-            let _ = open.send(opened);
+            // Where nothing is ever written, nobody else would hear of an error that comes too late.
+            if let Err(SendError(Err(error))) = open.send(opened) {
+                spooler.tell_of_late_error(&error);
+            }
             spooler.run(&to_do);
             drop(end);
         })?;
     Ok(SpoolerHandle {
         sink,
         folder,
-        opened,
+        opened: Some(opened),
         ended,
     })
 }
@@ -241,6 +254,16 @@ impl Spooler {
                 "cannot remove {end_unix_s}.zst: {error}; it is sent again after a restart"
             ));
         }
+    }
+
+    /// The folder cannot be used, and the start, which would have failed, is over.
+    fn tell_of_late_error(&mut self, error: &io::Error) {
+        self.fails_since.get_or_insert_with(Instant::now);
+        self.told_of_writing = Some(Instant::now());
+        self.warn(&format!(
+            "cannot use it: {error}; what waits there is not sent, and points are queued in memory only, \
+             until it can be written to"
+        ));
     }
 
     fn tell_of_failed_write(&mut self, error: &io::Error) {

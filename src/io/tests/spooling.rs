@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
 use super::*;
 
 fn spooling(backend: Backend, peer: &Peer, folder: &Path) -> Settings {
@@ -317,5 +319,59 @@ fn a_slot_larger_than_the_queue_goes_to_a_command_by_the_spool() {
         let read = std::fs::read_to_string(&fed).expect("it was fed");
         assert!(read == lines_of(1, 100_000));
         assert_eq!(io.close_and_wait(DEADLINE), []);
+    });
+}
+
+/// Goal: a start that may fail yet has sent nothing, and what waits stays where it is. Method: a file of an
+/// earlier run, a peer that listens, and a moment in which the file would be sent.
+#[test]
+fn nothing_is_delivered_before_the_start_has_succeeded() {
+    on_both_back_ends(|backend| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let peer = Peer::silent();
+        let io = start(spooling(backend, &peer, folder.path()));
+        io.sinks()[0].push(slot(1, 10));
+        assert_eq!(io.close_and_wait(Duration::from_millis(20)), []);
+        peer.listen();
+        let prepared = crate::io::prepare(&spooling(backend, &peer, folder.path()), None);
+        let mut io = prepared.expect("the spool is free");
+        let sink = io.sinks()[0].clone();
+        assert_eq!(sink.counters().lines_spooled, 10);
+        // What takes milliseconds must not happen for a good while.
+        let until = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < until {
+            std::thread::park_timeout(Duration::from_millis(1));
+            assert_eq!(sink.counters().lines_sent, 0);
+        }
+        assert_eq!(files(folder.path(), &peer), ["1.zst"]);
+        io.deliver();
+        peer.accept().expect(&lines_of(1, 10));
+        assert_all_sent(&sink, 10);
+        assert_eq!(io.close_and_wait(DEADLINE), []);
+    });
+}
+
+/// Goal: a folder that can never be a spool is named at once, though a disk before it hangs, and so is
+/// everything that is free for the next start. Method: a lock that is a pipe, then a good folder and a wrong
+/// one; the same without those two.
+#[test]
+fn a_wrong_spool_behind_a_disk_that_hangs_is_named_at_once() {
+    on_both_back_ends(|backend| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let peers = [(); 3].map(|()| Peer::silent());
+        let mut settings = settings(backend, &[&peers[0], &peers[1], &peers[2]]);
+        let folders = [folder.path(), folder.path(), Path::new("/proc/spool")];
+        for (sink, folder) in settings.sinks.iter_mut().zip(folders) {
+            sink.spool.folder = Some(folder.to_owned());
+        }
+        let hanging = of_sink(folder.path(), &peers[0]);
+        std::fs::create_dir(&hanging).expect("the folder is ours");
+        mknodat(CWD, hanging.join(".lock"), FileType::Fifo, Mode::RWXU, 0).expect("as above");
+        let before = Instant::now();
+        let error = run(&settings, None).err().expect("it is in /proc");
+        assert!(error.to_string().contains("/proc/spool"), "{error}");
+        assert!(before.elapsed() < crate::disk::PATIENCE, "{error}");
+        let good = spooling(backend, &peers[1], folder.path());
+        assert_eq!(start(good).close_and_wait(DEADLINE), []);
     });
 }
