@@ -80,6 +80,9 @@ impl fmt::Display for StartError {
 /// How long sinks may deliver what is queued when the daemon stops.
 const DELIVERY_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long the removal of the pid file may take when all else is done.
+const PID_FILE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// From here on a panic in any thread ends the process. A thread that died alone would lose its
 /// share of the traffic in silence. Release builds abort by themselves; this is for all others.
 pub fn abort_on_panic() {
@@ -144,8 +147,13 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     };
     let started = PidFile::create_in_time(config.pid_file.clone()).and_then(|pid_file| {
         let bound = (bound, streams, management, control, heritage);
-        let stages = start_stages(config, outlets, bound, &repeated_to, &selection, state_file)?;
-        Ok((stages, pid_file))
+        match start_stages(config, outlets, bound, &repeated_to, &selection, state_file) {
+            Ok(stages) => Ok((stages, pid_file)),
+            Err(error) => {
+                pid_file.remove(Instant::now() + disk::PATIENCE);
+                Err(error)
+            }
+        }
     });
     match (&started, launcher) {
         (Ok(_), Some(launcher)) => launcher.started(),
@@ -156,8 +164,11 @@ pub fn run(config: &Config, process: &mut dyn Process) -> Result<(), StartError>
     stages.heritage.started();
     let shown = stages.shown.clone();
     let reloader = Reloader::new(process, directory, config.clone(), shown, state_files);
-    stages.wait(reloader);
-    pid_file.remove(Instant::now() + disk::PATIENCE);
+    let until = stages.wait(reloader);
+    // Last, as whoever waits for this may start the next daemon. A disk that works answers at once, and
+    // one that hangs has been waited for.
+    pid_file.remove(until.max(Instant::now() + PID_FILE_PATIENCE));
+    log::info!("stopped");
     Ok(())
 }
 
@@ -202,8 +213,9 @@ enum Event {
 
 impl Stages {
     /// Waits until the flusher has ended and the sinks have delivered; reads the configuration again
-    /// meanwhile, each time it is asked to, and tells the service manager how things are.
-    fn wait(mut self, mut reloader: Reloader<'_>) {
+    /// meanwhile, each time it is asked to, and tells the service manager how things are. Returns up to
+    /// when disks are waited for.
+    fn wait(mut self, mut reloader: Reloader<'_>) -> Instant {
         let (io, messages, event) = (&mut self.io, &self.messages, &self.event);
         let mut manager = Manager::here();
         manager.ready();
@@ -253,7 +265,7 @@ impl Stages {
             // The thread that answers there ends with the process.
             file.remove();
         }
-        log::info!("stopped");
+        until
     }
 }
 

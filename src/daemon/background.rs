@@ -108,14 +108,17 @@ impl PidFile {
 
     /// Removes it, or leaves it where it is on a disk that does not answer by this time.
     pub(super) fn remove(self, until: Instant) {
-        if self.0.is_none() {
+        let Some((path, _)) = &self.0 else {
             return;
-        }
+        };
+        let shown = path.display().to_string();
         // Without a thread it is dropped here, which removes it as well.
         if let Ok(removed) = DiskThread::new("pid-file").ask(|| drop(self))
             && removed.wait(until).is_none()
         {
-            log::warn!("cannot remove the pid file: {SILENCE}");
+            log::warn!(
+                "cannot remove the pid file {shown}: {SILENCE}; it stays, and the next daemon takes it over"
+            );
         }
     }
 
