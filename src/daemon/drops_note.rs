@@ -108,10 +108,17 @@ impl NoteFile {
 
     /// Begins to leave what was counted.
     pub(super) fn leave(&mut self, counted: &[(u64, u32)]) -> io::Result<NoteOnTheWay> {
-        let note = format!("{}\n{}", boot_id()?, text(counted));
+        let mut begin = || {
+            let note = format!("{}\n{}", boot_id()?, text(counted));
+            let path = self.path.clone();
+            let write = move || disk::replace_file(&path, note.as_bytes());
+            self.disk.ask(write)
+        };
         let path = self.path.clone();
-        let write = move || disk::replace_file(&path, note.as_bytes());
-        self.disk.ask(write).map(NoteOnTheWay)
+        match begin() {
+            Ok(answer) => Ok(NoteOnTheWay { path, answer }),
+            Err(error) => Err(cannot_write(&path, &error)),
+        }
     }
 
     fn warn(&self, what: &str, error: &io::Error) {
@@ -121,17 +128,28 @@ impl NoteFile {
 }
 
 /// A note that may not be on the disk yet.
-pub(super) struct NoteOnTheWay(Answer<io::Result<()>>);
+pub(super) struct NoteOnTheWay {
+    path: PathBuf,
+    answer: Answer<io::Result<()>>,
+}
 
 impl NoteOnTheWay {
     /// Waits until the note is on the disk.
     ///
     /// # Errors
-    /// If it cannot be written, or is not by this time.
+    /// If it cannot be written, or is not by this time; the path is named.
     pub(super) fn wait(&self, until: Instant) -> io::Result<()> {
         let silence = || Err(io::Error::other(SILENCE));
-        self.0.wait(until).unwrap_or_else(silence)
+        let written = self.answer.wait(until).unwrap_or_else(silence);
+        written.map_err(|error| cannot_write(&self.path, &error))
     }
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("cannot write {}: {error}", path.display()),
+    )
 }
 
 /// Reads the note in a file. Empty if it is of a machine that was started again since, as cookies begin

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::thread;
 
-use rustix::net::sockopt::set_socket_recv_buffer_size_force;
+use rustix::net::sockopt::{set_socket_recv_buffer_size_force, socket_cookie};
 use rustix::process::Signal;
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
@@ -268,16 +268,23 @@ fn a_start_that_fails_leaves_the_note_beside_the_state_file() {
 pub(crate) struct WithSettings {
     folder: TempDir,
     manager: Manager,
+    /// The socket's address, and what the kernel calls it.
+    pub(crate) address: SocketAddr,
+    pub(crate) cookie: u64,
 }
 
 impl WithSettings {
     pub(crate) fn new() -> WithSettings {
         let mut manager = Manager::start();
         let [socket] = shared_sockets(1).try_into().expect("one socket");
+        let address = socket.local_addr().expect("a bound socket");
+        let cookie = socket_cookie(&socket).expect("every socket has one");
         manager.hold("ringstat.socket", socket);
         WithSettings {
             folder: tempfile::tempdir().expect("a temporary directory"),
             manager,
+            address,
+            cookie,
         }
     }
 
@@ -336,7 +343,7 @@ impl WithSettings {
 }
 
 /// Sends more than the buffer of a daemon holds that does not read meanwhile; returns how many.
-fn overfill(sender: &Sender) -> f64 {
+pub(crate) fn overfill(sender: &Sender) -> f64 {
     for _ in 0..2_000 {
         sender.send("a:1|c");
     }
@@ -430,7 +437,11 @@ fn a_disk_that_hangs_holds_up_no_stop() {
     assert_eq!(daemon.stop(), Some(0));
     let log = daemon.log.now();
     let told = |text: &str| log.iter().position(|line| line.contains(text));
-    let note = told("what the kernel has dropped so far: the disk does not answer");
+    let note = rig.path("link/state.drops");
+    let note = told(&format!(
+        "has dropped so far: cannot write {}: the disk does not answer",
+        note.display()
+    ));
     assert!(note.is_some() && note < told("stopped"), "{log:#?}");
 }
 

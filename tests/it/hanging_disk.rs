@@ -9,9 +9,10 @@ use std::time::SystemTime;
 use rustix::fs::{CWD, Mode, mknodat};
 use rustix::process::Signal;
 
-use crate::activation::{WithSettings, ringstat};
+use crate::activation::{WithSettings, overfill, ringstat};
 use crate::support::daemon::Daemon;
 use crate::support::poll;
+use crate::support::udp::Sender;
 
 const SENT: &str = "stats.counters.sent.count";
 const SILENCE: &str = "the disk does not answer";
@@ -32,6 +33,11 @@ fn logged_at_s(line: &str) -> u64 {
     let (_, time) = line.split_once('T').expect("a time stamp");
     let numbers = time[..8].split(':').map(|number| number.parse::<u64>());
     numbers.fold(0, |sum, number| sum * 60 + number.expect("a number"))
+}
+
+/// From the one time of the day to the other, in seconds.
+fn span_s(first_s: u64, last_s: u64) -> u64 {
+    (last_s + 86_400 - first_s) % 86_400
 }
 
 /// Goal: a daemon starts, receives, flushes and ends, whatever lies on a disk that hangs, and waits for all
@@ -68,17 +74,39 @@ fn a_disk_that_hangs_holds_up_no_start() {
     }
     // A second wait of five seconds would lie between them.
     let (first, last) = (all[0], all[all.len() - 1]);
-    assert!((last + 86_400 - first) % 86_400 < 5, "{log:#?}");
+    assert!(span_s(first, last) < 5, "{log:#?}");
     assert_eq!(daemon.stop(), Some(0));
     let log = daemon.log.now();
     let told = |text: &str| log.iter().position(|line| line.contains(text));
     for kept in [
         format!("cannot write {hangs}/state: {SILENCE}"),
-        format!("what the kernel has dropped so far: {SILENCE}"),
+        format!("has dropped so far: cannot write {hangs}/state.drops: {SILENCE}"),
     ] {
         let at = told(&kept);
         assert!(at.is_some() && at < told("stopped"), "{kept}: {log:#?}");
     }
+    // Commands take what they get at once; a second wait of five seconds would be the tenth.
+    let at_s = |text: &str| logged_at_s(&log[told(text).expect("it is told")]);
+    let took_s = span_s(at_s("flushing a last time"), at_s("stopped"));
+    assert!(took_s < 10, "{log:#?}");
+}
+
+/// Goal: a spool that turns out to be of no use when its disk answers is told of, though nobody waits for it
+/// any more. Method: a file in it is a pipe, which can be opened late, is no file then, and cannot be
+/// renamed.
+#[test]
+fn a_spool_that_fails_too_late_is_told_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spool = folder.path().join("graphite-127.0.0.1-1");
+    fs::create_dir_all(spool.join("7.zst.damaged/full")).expect("the folder is ours");
+    make_pipe(&spool.join("7.zst"));
+    let daemon = Daemon::start(&format!(
+        "-b 127.0.0.1:0 -f 1000 -s 127.0.0.1:1 --spool {}",
+        folder.path().display()
+    ));
+    daemon.log.wait_for_text(SILENCE);
+    fs::write(spool.join("7.zst"), "anything").expect("somebody opens it");
+    daemon.log.wait_for_text("cannot use it");
 }
 
 /// Hours, in seconds, that do not end while a test runs.
@@ -179,20 +207,23 @@ fn start_as_set(rig: &WithSettings) -> Daemon {
 }
 
 /// Goal: a note that is not read in time costs nothing but itself, and does not stay. Method: it is a pipe,
-/// which is read in the end.
+/// which is read in the end, and says that of the drops before the start none was counted.
 #[test]
 fn a_note_that_comes_too_late_is_not_used() {
     let rig = WithSettings::new();
     rig.set(&format!("state_file = {:?}\n", rig.path("state")));
     let note = rig.path("state.drops");
     make_pipe(&note);
+    overfill(&Sender::to(rig.address));
     let mut daemon = rig.start(ringstat());
     daemon.log.wait_for_text(SILENCE);
+    daemon.log.wait_for_text("nobody tells how many");
     daemon.sender().send("sent:1|c");
     daemon.wait_for_sum(SENT, 1.0);
-    fs::write(&note, "of another start\n").expect("somebody reads it");
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a name");
+    fs::write(&note, format!("{boot}{} 0\n", rig.cookie)).expect("somebody reads it");
     poll("the note to go", || (!note.exists()).then_some(()));
-    assert_eq!(daemon.stop(), Some(0));
+    assert_eq!(daemon.stop_in_place().own_sum("kernel_drops"), 0.0);
     assert!(note.is_file(), "that of this process");
 }
 
@@ -211,6 +242,8 @@ fn a_disk_that_hangs_holds_up_no_change() {
     daemon.signal(Signal::HUP);
     daemon.sender().send("sent:1|c");
     daemon.wait_for_sum(SENT, 1.0);
+    let log = daemon.log.now();
+    assert!(!log.iter().any(|line| line.contains(SILENCE)), "{log:#?}");
     let silence = format!("cannot open {}: {SILENCE}", hangs.display());
     daemon.log.wait_for_text(&silence);
     daemon.log.wait_for_text("configuration 2 in use");
