@@ -1,8 +1,8 @@
 //! The short way for lines as most are: in 63 bytes a name, one number, and behind the type nothing
-//! or a sample rate: `name:12|ms`, `name:1|c|@0.1`. One comparison of many bytes finds the colon and the end, all else is read
-//! from these two, and no branch is taken that differs from line to line. Whatever is not
-//! recognised goes the long way, which would read these lines alike, and takes them more than three
-//! times as many instructions.
+//! or a sample rate: `name:12|ms`, `name:1|c|@0.1`. One comparison of many bytes finds the colon and
+//! the end, all else is read from these two, and no branch is taken that differs from line to line.
+//! Whatever is not recognised goes the long way, which would read these lines alike, and takes them
+//! more than three times as many instructions.
 
 use super::block::{BLOCK_BYTES, Marks, Place, block_of};
 use super::number::parse_number;
