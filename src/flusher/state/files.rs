@@ -85,3 +85,6 @@ impl FileOnDisk {
         disk::put_in_place(&self.path)
     }
 }
+
+#[cfg(test)]
+mod tests;
