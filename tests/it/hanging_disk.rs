@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use crate::activation::{WithSettings, overfill, ringstat};
 use crate::support::daemon::Daemon;
 use crate::support::poll;
-use crate::support::udp::Sender;
+use crate::support::udp::{ReceiveQueue, Sender};
 
 const SENT: &str = "stats.counters.sent.count";
 const SILENCE: &str = "the disk does not answer";
@@ -218,6 +218,8 @@ fn a_note_that_comes_too_late_is_not_used() {
     let mut daemon = rig.start(ringstat());
     daemon.log.wait_for_text(SILENCE);
     daemon.log.wait_for_text("nobody tells how many");
+    // What comes before there is room would be dropped, and counted.
+    ReceiveQueue::of(&daemon).wait_until_empty();
     daemon.sender().send("sent:1|c");
     daemon.wait_for_sum(SENT, 1.0);
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a name");
