@@ -415,8 +415,8 @@ fn a_note_on_a_read_only_disk_is_not_used() {
     assert!(points.sum("stats.counters.a.count") > 0.0);
 }
 
-/// Goal: a disk that hangs does not hold up the end of a daemon that leaves a note there. Method: the state
-/// file's folder is a link; while the daemon runs it comes to lead to a file system of FUSE that nobody
+/// Goal: a disk that hangs does not hold up the end of a daemon that leaves a note there, and a pid file.
+/// Method: their folder is a link; while the daemon runs it comes to lead to a file system of FUSE that nobody
 /// serves, which only the daemon sees.
 #[test]
 fn a_disk_that_hangs_holds_up_no_stop() {
@@ -427,10 +427,15 @@ fn a_disk_that_hangs_holds_up_no_stop() {
     let Some(program) = rig.program_behind_a_hanging_disk("hangs") else {
         return;
     };
-    rig.set_state_file("link/state");
+    rig.set(&format!(
+        "state_file = {:?}\npid_file = {:?}\n",
+        rig.path("link/state"),
+        rig.path("link/pid")
+    ));
     let mut daemon = rig.start(&program);
     daemon.sender().send("a:1|c");
     daemon.wait_for_sum("stats.counters.a.count", 1.0);
+    assert!(good.join("pid").is_file());
     let other = rig.path("other");
     symlink(&hangs, &other).expect("it is ours");
     fs::rename(&other, &link).expect("it is ours");
@@ -443,6 +448,12 @@ fn a_disk_that_hangs_holds_up_no_stop() {
         note.display()
     ));
     assert!(note.is_some() && note < told("stopped"), "{log:#?}");
+    let pid_file = rig.path("link/pid");
+    let pid_file = told(&format!(
+        "cannot remove the pid file {}: the disk does not answer",
+        pid_file.display()
+    ));
+    assert!(pid_file.is_some() && pid_file < told("stopped"), "{log:#?}");
 }
 
 /// Goal: a killed daemon loses only what it had in its hands, and its successor has the sockets.
