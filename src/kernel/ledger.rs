@@ -32,8 +32,6 @@ pub(super) struct Batch {
     pub(super) receive_ended: bool,
     /// Whether an empty datagram ended one: the kernel takes it for the end of a stream.
     pub(super) ended_by_empty: bool,
-    /// Whether completions wait in the kernel for which there was no room.
-    pub(super) completions_left: bool,
     /// Receives that ended although arming them again gives no reason to hope, which must not
     /// turn into a busy loop.
     pub(super) errors: u32,

@@ -210,7 +210,6 @@ impl RingReceiver {
         self.ledger.buffers.publish();
         if self.ring.has_overflown() {
             self.ledger.counters.cq_overflows += 1;
-            batch.completions_left = true;
         }
         if let Err(error) = entered {
             match EnterFault::of(error.raw_os_error().unwrap_or(libc::EIO)) {
@@ -251,11 +250,10 @@ impl RingReceiver {
         self.busy = batch.datagrams > 0 || self.pace.in_burst();
         self.pace.note(batch.datagrams);
         // One enter takes about 33 x want off a socket, so after more than `want` there may be
-        // more, and after a receive ended there may be some that it did not take.
-        self.more_ready = batch.receive_ended
-            || batch.completions_left
-            || batch.datagrams >= self.want as usize
-            || self.pace.in_burst();
+        // more, and after a receive ended there may be some that it did not take. Completions that
+        // found no room mean that `want` was reached.
+        self.more_ready =
+            batch.receive_ended || batch.datagrams >= self.want as usize || self.pace.in_burst();
         if batch.lost_completions {
             self.rebuild(visitor)?;
         }
