@@ -18,8 +18,9 @@ pub(super) fn block_of<'b>(
     }
 }
 
+/// A block of a text that is shorter than one, with a line feed behind it.
 #[inline(never)]
-fn pad(text: &[u8]) -> [u8; BLOCK_BYTES] {
+pub(super) fn pad(text: &[u8]) -> [u8; BLOCK_BYTES] {
     let mut block = [0; BLOCK_BYTES];
     block[..text.len()].copy_from_slice(text);
     block[text.len()] = b'\n';

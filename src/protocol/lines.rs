@@ -1,5 +1,6 @@
 //! Splits a datagram at newlines; empty lines are skipped. Hot path.
 
+use super::ahead::Ahead;
 use super::block::{Marks, block_of};
 use super::blocks;
 use super::counts::LineCounts;
@@ -36,11 +37,13 @@ pub(super) fn read_lines<'a>(
     record: &mut impl Record<'a>,
 ) {
     let (mut start, mut plain_count) = (0, 0);
+    let mut ahead = Ahead::new();
     while start < datagram.len() {
-        if let Some((sample, next)) = plain::read(vectors, datagram, start) {
+        let marks = ahead.marks(vectors, datagram, start);
+        if let Some(sample) = plain::read(vectors, &datagram[start..], marks) {
             plain_count += 1;
             record.sample(&sample);
-            start = next;
+            start += sample.line.len() + 1;
         } else {
             start = read_any(datagram, start, false, counts, record);
         }
@@ -290,7 +293,8 @@ mod tests {
                 let block = block_of(text, &mut padded);
                 let marks = Marks::of(block);
                 let (mut told, mut counts) = (Journal::default(), LineCounts::default());
-                plain_count += u32::from(plain::read(Baseline, text, 0).is_some());
+                let found = Ahead::new().marks(Baseline, text, 0);
+                plain_count += u32::from(plain::read(Baseline, text, found).is_some());
                 rated_count += u32::from(plain::read_rated(text, block, marks).is_some());
                 fragments::refuse(text, marks, false, &mut counts, &mut told);
                 fragment_count += u32::from(!told.0.is_empty());

@@ -1,10 +1,10 @@
 //! The short way for lines as most are: in 63 bytes a name, one number, and behind the type nothing
-//! or a sample rate: `name:12|ms`, `name:1|c|@0.1`. One comparison of many bytes finds the colon and
-//! the end, all else is read from these two, and no branch is taken that differs from line to line.
+//! or a sample rate: `name:12|ms`, `name:1|c|@0.1`. The colon and the end were found ahead, all else
+//! is read from these two, and no branch is taken that differs from line to line.
 //! Whatever is not recognised goes the long way, which would read these lines alike, and takes them
 //! more than three times as many instructions.
 
-use super::block::{BLOCK_BYTES, Marks, Place, block_of};
+use super::block::{BLOCK_BYTES, Marks};
 use super::number::parse_number;
 use crate::metric::{MetricType, Number, Sample, SampleRate};
 use crate::simd::{Baseline, Vectors};
@@ -50,34 +50,31 @@ impl Ending {
         }
     }
 
-    /// The type of the line that ends before `end`.
+    /// The type that a line ends with.
     #[inline(always)]
-    fn before(block: &[u8; BLOCK_BYTES], end: usize) -> Option<&'static Ending> {
-        let bytes = *block[..end].last_chunk::<ENDING_BYTES>()?;
+    fn of_line(line: &[u8]) -> Option<&'static Ending> {
+        let bytes = *line.last_chunk::<ENDING_BYTES>()?;
         let ending = &ENDINGS[place(bytes[ENDING_BYTES - 1])];
         (u32::from_le_bytes(bytes) & ending.mask == ending.bytes).then_some(ending)
     }
 }
 
-/// Reads the line that begins at `start`, if it is a plain one without a rate. Returns the sample and
-/// where the next line begins.
+/// Reads the line that a text begins with, if it is a plain one without a rate. `marks` are those
+/// of the text's first bytes, and of its end.
 #[inline(always)]
-pub(super) fn read(
-    vectors: impl Vectors,
-    datagram: &[u8],
-    start: usize,
-) -> Option<(Sample<'_>, usize)> {
-    let text = &datagram[start..];
-    let mut padded = None;
-    let block = block_of(text, &mut padded);
-    let (colon, end) = ends(vectors, block)?;
-    let place = Place {
-        colon,
-        type_end: end,
-        end,
-    };
-    let sample = read_at(vectors, text, block, place, SampleRate::ALL)?;
-    Some((sample, start + end + 1))
+pub(super) fn read(vectors: impl Vectors, text: &[u8], marks: u64) -> Option<Sample<'_>> {
+    let behind = marks & marks.wrapping_sub(1);
+    if behind == 0 {
+        return None;
+    }
+    // Neither is 0, which compilers know of one of them only.
+    let colon = marks.trailing_zeros() as usize % BLOCK_BYTES;
+    let line = text.get(..behind.trailing_zeros() as usize)?;
+    // Something between may look like one of them.
+    if line.get(colon) != Some(&b':') || text.get(line.len()).is_some_and(|byte| *byte != b'\n') {
+        return None;
+    }
+    read_line(vectors, line, colon, line, SampleRate::ALL)
 }
 
 /// Reads the line that a text and its block begin with, if it is a plain one with a rate.
@@ -89,38 +86,38 @@ pub(super) fn read_rated<'a>(
     let place = marks.rated()?;
     let rate = block[place.type_end..place.end].strip_prefix(b"|@")?;
     let rate = SampleRate::new(parse_number(rate)?.value)?;
-    read_at(Baseline, text, block, place, rate)
+    let line = &text[..place.end];
+    read_line(Baseline, line, place.colon, &line[..place.type_end], rate)
 }
 
-/// Reads a line whose parts end in these places.
+/// Reads a line whose name ends at `colon`. `unrated` is the line up to the end of its type.
 #[inline(always)]
-fn read_at<'a>(
+fn read_line<'a>(
     vectors: impl Vectors,
-    text: &'a [u8],
-    block: &[u8; BLOCK_BYTES],
-    place: Place,
+    line: &'a [u8],
+    colon: usize,
+    unrated: &[u8],
     rate: SampleRate,
 ) -> Option<Sample<'a>> {
     // A white byte would be trimmed, and `_e{` and `_sc|` begin what is not for us.
-    let first = block[0];
+    let first = line[0];
     if first <= b' ' || first == b'_' {
         return None;
     }
-    let ending = Ending::before(block, place.type_end)?;
-    let number_end = place.type_end - ending.length as usize;
+    let ending = Ending::of_line(unrated)?;
+    let head = &unrated[..unrated.len() - ending.length as usize];
     // Very many where the ending reaches over the colon.
-    let digits = number_end.wrapping_sub(place.colon + 1);
-    let number = match few_digits(vectors, block, place.colon + 1, digits) {
+    let digits = head.len().wrapping_sub(colon + 1);
+    let number = match few_digits(vectors, head, digits) {
         Some(value) => Number {
             value,
             signed: false,
         },
-        None => other_number(block.get(place.colon + 1..number_end)?)?,
+        None => other_number(head.get(colon + 1..)?)?,
     };
-    let line = &text[..place.end];
     Some(Sample {
         line,
-        name: &line[..place.colon],
+        name: &line[..colon],
         tags: b"",
         metric_type: ending.metric_type,
         rate,
@@ -134,51 +131,24 @@ fn other_number(text: &[u8]) -> Option<Number> {
     parse_number(text)
 }
 
-/// Where the name and the line end that a block begins with. None if that is too far, or if there
-/// is something between which looks like one of them.
+/// The value of the last 1 to 8 bytes of a text, all at once. None where they are not all digits, or
+/// where they are more or none, or the text has no eight bytes.
 #[inline(always)]
-fn ends(vectors: impl Vectors, block: &[u8; BLOCK_BYTES]) -> Option<(usize, usize)> {
-    let marks = vectors.colons_and_feeds(block);
-    let behind = marks & marks.wrapping_sub(1);
-    if behind == 0 {
-        return None;
-    }
-    // Neither is 0, which compilers know of one of them only.
-    let colon = marks.trailing_zeros() as usize % BLOCK_BYTES;
-    let end = behind.trailing_zeros() as usize;
-    (block[colon] == b':' && block[end] == b'\n').then_some((colon, end))
-}
-
-/// The value of the 1 to 8 digits that begin at `start`, all at once. None where there are other
-/// bytes among them, or more of them, or none, or no eight bytes to be read.
-#[inline(always)]
-fn few_digits(
-    vectors: impl Vectors,
-    block: &[u8; BLOCK_BYTES],
-    start: usize,
-    digits: usize,
-) -> Option<f64> {
+fn few_digits(vectors: impl Vectors, text: &[u8], digits: usize) -> Option<f64> {
     if digits.wrapping_sub(1) >= DIGITS_MAX {
         return None;
     }
-    let word = u64::from_le_bytes(*block.get(start..)?.first_chunk::<DIGITS_MAX>()?);
-    // What stands behind the number goes, and leading zeros come.
-    let values = (word ^ 0x3030_3030_3030_3030) << (8 * (DIGITS_MAX - digits));
+    let word = u64::from_le_bytes(*text.last_chunk::<DIGITS_MAX>()?);
+    // What stands before the number becomes leading zeros.
+    let values = (word ^ 0x3030_3030_3030_3030) & u64::MAX << (8 * (DIGITS_MAX - digits));
     vectors.eight_digits(values).map(f64::from)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ahead::Ahead;
+    use super::super::block::block_of;
     use super::*;
-
-    /// A block with this text, or as much of it as there is room for.
-    fn block(start: usize, text: &str) -> [u8; BLOCK_BYTES] {
-        let mut block = [b'x'; BLOCK_BYTES];
-        for (byte, letter) in block[start..].iter_mut().zip(text.bytes()) {
-            *byte = letter;
-        }
-        block
-    }
 
     #[test]
     fn few_digits_are_read_as_the_language_reads_them() {
@@ -189,11 +159,11 @@ mod tests {
             state ^= state << 17;
             let value = state as u32 % 10u32.pow(1 + round % 8);
             let digits = value.to_string();
-            for text in [format!("{digits}|ms\n1234567"), format!("{digits}99999999")] {
-                for start in [0, 1, BLOCK_BYTES - DIGITS_MAX] {
-                    let read = few_digits(Baseline, &block(start, &text), start, digits.len());
-                    assert_eq!(read, Some(f64::from(value)), "{text} at {start}");
-                }
+            for before in ["a.name:", "99999999", "        "] {
+                let text = format!("{before}{digits}");
+                let read = few_digits(Baseline, text.as_bytes(), digits.len());
+                let expected = (text.len() >= DIGITS_MAX).then(|| f64::from(value));
+                assert_eq!(read, expected, "{text}");
             }
         }
     }
@@ -202,21 +172,23 @@ mod tests {
     fn other_bytes_than_digits_are_noticed_wherever_they_stand() {
         for place in 0..DIGITS_MAX {
             for byte in (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit()) {
-                let mut block = block(3, "99999999");
-                block[3 + place] = byte;
-                let read = few_digits(Baseline, &block, 3, DIGITS_MAX);
+                let mut text = *b"99999999";
+                text[place] = byte;
+                let read = few_digits(Baseline, &text, DIGITS_MAX);
                 assert_eq!(read, None, "{byte} at {place}");
+                let behind = few_digits(Baseline, &text, DIGITS_MAX - 1 - place);
+                assert_eq!(behind.is_some(), place < DIGITS_MAX - 1, "behind {place}");
             }
         }
-        let block = block(0, &"1".repeat(BLOCK_BYTES));
-        assert_eq!(few_digits(Baseline, &block, 0, DIGITS_MAX + 1), None);
-        assert_eq!(few_digits(Baseline, &block, 0, 0), None);
-        let start = BLOCK_BYTES - DIGITS_MAX + 1;
-        assert_eq!(
-            few_digits(Baseline, &block, start, 1),
-            None,
-            "too near to the end"
-        );
+        let text = [b'1'; 2 * DIGITS_MAX];
+        assert_eq!(few_digits(Baseline, &text, DIGITS_MAX + 1), None);
+        assert_eq!(few_digits(Baseline, &text, 0), None);
+        assert_eq!(few_digits(Baseline, &text[..DIGITS_MAX - 1], 1), None);
+    }
+
+    /// Reads the line that a text begins with.
+    fn read_first(text: &[u8]) -> Option<Sample<'_>> {
+        read(Baseline, text, Ahead::new().marks(Baseline, text, 0))
     }
 
     fn rated(text: &str) -> Option<Sample<'_>> {
@@ -226,12 +198,12 @@ mod tests {
     }
 
     #[track_caller]
-    fn plain(line: &str) -> Option<(String, f64, MetricType, usize)> {
+    fn plain(line: &str) -> Option<(String, f64, MetricType)> {
         let datagram = format!("{line}\n{}", "x".repeat(64));
-        let (sample, next) = read(Baseline, datagram.as_bytes(), 0)?;
+        let sample = read_first(datagram.as_bytes())?;
         assert_eq!(sample.line, line.as_bytes());
         let name = String::from_utf8_lossy(sample.name).into_owned();
-        Some((name, sample.number.value, sample.metric_type, next))
+        Some((name, sample.number.value, sample.metric_type))
     }
 
     #[test]
@@ -251,7 +223,7 @@ mod tests {
             (&format!("{long}:7|g"), &long, 7.0, MetricType::Gauge),
             (":7|g", "", 7.0, MetricType::Gauge),
         ] {
-            let expected = (name.to_owned(), value, metric_type, line.len() + 1);
+            let expected = (name.to_owned(), value, metric_type);
             assert_eq!(plain(line), Some(expected), "{line}");
         }
     }
@@ -264,7 +236,7 @@ mod tests {
             ("a:1|g|@+.25\n", 1.0, 4.0),
             ("a:7|c|@125e-3", 7.0, 8.0),
         ] {
-            assert!(read(Baseline, line.as_bytes(), 0).is_none(), "{line}");
+            assert!(read_first(line.as_bytes()).is_none(), "{line}");
             let sample = rated(line).expect(line);
             let read = (sample.number.value, sample.rate.weight());
             assert_eq!(read, (value, weight), "{line}");
@@ -328,11 +300,10 @@ mod tests {
         let line = b"a.name.of.some.thirty.bytes:17|ms";
         for behind in 0..100 {
             let datagram = [&line[..], b"\n", &vec![b'x'; behind]].concat();
-            let (sample, next) = read(Baseline, &datagram, 0).expect("a plain line");
-            assert_eq!((sample.line, next), (&line[..], line.len() + 1));
+            let sample = read_first(&datagram).expect("a plain line");
+            assert_eq!((sample.line, sample.number.value), (&line[..], 17.0));
         }
-        let (sample, next) = read(Baseline, line, 0).expect("a plain line without a line feed");
-        assert_eq!((sample.line, next), (&line[..], line.len() + 1));
-        assert_eq!(sample.number.value, 17.0);
+        let sample = read_first(line).expect("a plain line without a line feed");
+        assert_eq!((sample.line, sample.number.value), (&line[..], 17.0));
     }
 }

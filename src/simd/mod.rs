@@ -133,11 +133,22 @@ pub fn equal_bytes(bytes: &[u8; 64], byte: u8) -> u64 {
     return portable::equal_bytes(bytes, byte);
 }
 
-/// Asks for the cache line of an item, which may be behind the end. Changes nothing but time.
+/// As on nearly every machine.
+#[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
+const CACHE_LINE_BYTES: usize = 64;
+
+/// Asks for the cache lines of an item, which may be behind the end: for two of them where its size lets
+/// it reach over the end of one. Changes nothing but time.
 #[inline]
 pub fn prefetch<T>(items: &[T], index: usize) {
     #[cfg(all(target_arch = "x86_64", not(feature = "portable")))]
-    sse2::prefetch(items.as_ptr().wrapping_add(index));
+    {
+        let item = items.as_ptr().wrapping_add(index);
+        sse2::prefetch(item);
+        if !CACHE_LINE_BYTES.is_multiple_of(size_of::<T>()) {
+            sse2::prefetch(item.wrapping_byte_add(size_of::<T>() - 1));
+        }
+    }
     #[cfg(any(feature = "portable", not(target_arch = "x86_64")))]
     let _ = (items, index);
 }
@@ -282,9 +293,11 @@ mod tests {
     #[test]
     fn a_prefetch_behind_the_end_is_harmless() {
         let items = [1u64, 2, 3];
+        let longer = [[1u64, 2, 3]; 3];
         for index in [0, 2, 3, 1 << 40, usize::MAX] {
             prefetch(&items, index);
+            prefetch(&longer, index);
         }
-        assert_eq!(items, [1, 2, 3]);
+        assert_eq!((items, longer), ([1, 2, 3], [[1, 2, 3]; 3]));
     }
 }
