@@ -72,7 +72,8 @@ mod tests {
         let lengths = [
             0, 1, 63, 64, 65, 127, 128, 129, 2_047, 2_048, 2_049, 2_112, 5_000,
         ];
-        for length in lengths {
+        let lengths = lengths.into_iter();
+        for length in lengths.filter(|length| !cfg!(miri) || *length < 200) {
             let datagram: Vec<u8> = (0..length)
                 .map(|_| random.choice(*b"ab:\n*|").expect("six"))
                 .collect();
