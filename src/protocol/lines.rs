@@ -1,9 +1,9 @@
 //! Splits a datagram at newlines; empty lines are skipped. Hot path.
 
-use super::ahead::Ahead;
 use super::block::{Marks, block_of};
 use super::blocks;
 use super::counts::LineCounts;
+use super::ends::Ends;
 use super::fragments;
 use super::frame::MAGIC;
 use super::line::{self, Record};
@@ -37,10 +37,10 @@ pub(super) fn read_lines<'a>(
     record: &mut impl Record<'a>,
 ) {
     let (mut start, mut plain_count) = (0, 0);
-    let mut ahead = Ahead::new();
+    let mut ends = Ends::new();
     while start < datagram.len() {
-        let marks = ahead.marks(vectors, datagram, start);
-        if let Some(sample) = plain::read(vectors, &datagram[start..], marks) {
+        let found = ends.from(vectors, datagram, start);
+        if let Some(sample) = plain::read(vectors, &datagram[start..], found) {
             plain_count += 1;
             record.sample(&sample);
             start += sample.line.len() + 1;
@@ -293,7 +293,7 @@ mod tests {
                 let block = block_of(text, &mut padded);
                 let marks = Marks::of(block);
                 let (mut told, mut counts) = (Journal::default(), LineCounts::default());
-                let found = Ahead::new().marks(Baseline, text, 0);
+                let found = Ends::new().from(Baseline, text, 0);
                 plain_count += u32::from(plain::read(Baseline, text, found).is_some());
                 rated_count += u32::from(plain::read_rated(text, block, marks).is_some());
                 fragments::refuse(text, marks, false, &mut counts, &mut told);

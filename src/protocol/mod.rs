@@ -6,10 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-mod ahead;
 mod block;
 mod blocks;
 mod counts;
+mod ends;
 mod fragments;
 mod frame;
 mod framing;

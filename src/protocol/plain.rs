@@ -59,16 +59,16 @@ impl Ending {
     }
 }
 
-/// Reads the line that a text begins with, if it is a plain one without a rate. `marks` are those
-/// of the text's first bytes, and of its end.
+/// Reads the line that a text begins with, if it is a plain one without a rate. `ends` are those
+/// found in the text, as `Ends` has them.
 #[inline(always)]
-pub(super) fn read(vectors: impl Vectors, text: &[u8], marks: u64) -> Option<Sample<'_>> {
-    let behind = marks & marks.wrapping_sub(1);
+pub(super) fn read(vectors: impl Vectors, text: &[u8], ends: u64) -> Option<Sample<'_>> {
+    let behind = ends & ends.wrapping_sub(1);
     if behind == 0 {
         return None;
     }
     // Neither is 0, which compilers know of one of them only.
-    let colon = marks.trailing_zeros() as usize % BLOCK_BYTES;
+    let colon = ends.trailing_zeros() as usize % BLOCK_BYTES;
     let line = text.get(..behind.trailing_zeros() as usize)?;
     // Something between may look like one of them.
     if line.get(colon) != Some(&b':') || text.get(line.len()).is_some_and(|byte| *byte != b'\n') {
@@ -132,7 +132,7 @@ fn other_number(text: &[u8]) -> Option<Number> {
 }
 
 /// The value of the last 1 to 8 bytes of a text, all at once. None where they are not all digits, or
-/// where they are more or none, or the text has no eight bytes.
+/// where they are more or none, or the text has no eight bytes, as a name of a few letters leaves it.
 #[inline(always)]
 fn few_digits(vectors: impl Vectors, text: &[u8], digits: usize) -> Option<f64> {
     if digits.wrapping_sub(1) >= DIGITS_MAX {
@@ -146,8 +146,8 @@ fn few_digits(vectors: impl Vectors, text: &[u8], digits: usize) -> Option<f64> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::ahead::Ahead;
     use super::super::block::block_of;
+    use super::super::ends::Ends;
     use super::*;
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
 
     /// Reads the line that a text begins with.
     fn read_first(text: &[u8]) -> Option<Sample<'_>> {
-        read(Baseline, text, Ahead::new().marks(Baseline, text, 0))
+        read(Baseline, text, Ends::new().from(Baseline, text, 0))
     }
 
     fn rated(text: &str) -> Option<Sample<'_>> {

@@ -11,52 +11,52 @@ use crate::simd::Vectors;
 /// So many blocks are looked at ahead: longer than a datagram in an Ethernet frame.
 const BLOCKS_MAX: usize = 32;
 
-/// What was found of a datagram.
-pub(super) struct Ahead {
+/// Which bytes of a datagram may end a name or a line.
+pub(super) struct Ends {
     /// A word of [`Vectors::colons_and_feeds`] for each block, and one behind the last.
-    marks: [u64; BLOCKS_MAX + 1],
+    words: [u64; BLOCKS_MAX + 1],
     /// Where the first block begins.
-    start: usize,
-    /// Up to where the next bytes are known.
-    end: usize,
+    first_at: usize,
+    /// Up to where they are found.
+    found_to: usize,
 }
 
-impl Ahead {
-    pub(super) fn new() -> Ahead {
-        Ahead {
-            marks: [0; BLOCKS_MAX + 1],
-            start: 0,
-            end: 0,
+impl Ends {
+    pub(super) fn new() -> Ends {
+        Ends {
+            words: [0; BLOCKS_MAX + 1],
+            first_at: 0,
+            found_to: 0,
         }
     }
 
-    /// Which of the 64 bytes from `at` on [`Vectors::colons_and_feeds`] names; the end of the datagram
-    /// is a line feed. To be asked in order.
+    /// What [`Vectors::colons_and_feeds`] says of the 64 bytes from `at` on, with a line feed where the
+    /// datagram ends. To be asked in order.
     #[inline(always)]
-    pub(super) fn marks(&mut self, vectors: impl Vectors, datagram: &[u8], at: usize) -> u64 {
-        if at + BLOCK_BYTES > self.end {
-            self.look(vectors, datagram, at);
+    pub(super) fn from(&mut self, vectors: impl Vectors, datagram: &[u8], at: usize) -> u64 {
+        if at + BLOCK_BYTES > self.found_to {
+            self.find(vectors, datagram, at);
         }
-        let behind = at - self.start;
-        let block = behind / BLOCK_BYTES % BLOCKS_MAX;
-        let shift = behind % BLOCK_BYTES;
+        let bit = at - self.first_at;
+        let block = bit / BLOCK_BYTES % BLOCKS_MAX;
+        let shift = bit % BLOCK_BYTES;
         // In two steps, as no shift may be as long as the word.
-        self.marks[block] >> shift | (self.marks[block + 1] << 1) << (BLOCK_BYTES - 1 - shift)
+        self.words[block] >> shift | (self.words[block + 1] << 1) << (BLOCK_BYTES - 1 - shift)
     }
 
     #[inline(always)]
-    fn look(&mut self, vectors: impl Vectors, datagram: &[u8], at: usize) {
+    fn find(&mut self, vectors: impl Vectors, datagram: &[u8], at: usize) {
         let (blocks, rest) = datagram[at..].as_chunks::<BLOCK_BYTES>();
         let count = blocks.len().min(BLOCKS_MAX);
-        for (marks, block) in self.marks.iter_mut().zip(&blocks[..count]) {
-            *marks = vectors.colons_and_feeds(block);
+        for (word, block) in self.words.iter_mut().zip(&blocks[..count]) {
+            *word = vectors.colons_and_feeds(block);
         }
-        self.start = at;
-        self.end = at + count * BLOCK_BYTES;
+        self.first_at = at;
+        self.found_to = at + count * BLOCK_BYTES;
         if count < BLOCKS_MAX {
-            self.marks[count] = vectors.colons_and_feeds(&pad(rest));
-            self.marks[count + 1] = 0;
-            self.end = usize::MAX;
+            self.words[count] = vectors.colons_and_feeds(&pad(rest));
+            self.words[count + 1] = 0;
+            self.found_to = usize::MAX;
         }
     }
 }
@@ -81,11 +81,11 @@ mod tests {
             padded.push(b'\n');
             padded.resize(length + 2 * BLOCK_BYTES, 0);
             for step in [1, 7, 64, 130, 3_000] {
-                let mut ahead = Ahead::new();
+                let mut ends = Ends::new();
                 for at in (0..length).step_by(step) {
                     let block = padded[at..].first_chunk().expect("it is padded");
-                    let marks = ahead.marks(Baseline, &datagram, at);
-                    assert_eq!(marks, Baseline.colons_and_feeds(block), "{at} of {length}");
+                    let found = ends.from(Baseline, &datagram, at);
+                    assert_eq!(found, Baseline.colons_and_feeds(block), "{at} of {length}");
                 }
             }
         }
